@@ -1,0 +1,9 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class AIConfig(AppConfig):
+    name = "ai"
+    label = "workflow_ai"
+    verbose_name = "AI"

@@ -1,0 +1,151 @@
+"""The environment as typed values: the one place that reads variables.
+
+Names are those of the documented `.env.example`. Every secret may also be given as `X_FILE`, the path
+of a file that holds it. A value that does not fit its type stops the start with the variable's name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `X` from the file named by `X_FILE`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Environment(BaseSettings):
+    """Everything that a deployment can set. Read once, by `settings`."""
+
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    secret_key: str = ""
+    debug: bool = False
+    allowed_hosts: str = "localhost,127.0.0.1,[::1]"
+    csrf_trusted_origins: str = ""
+    https: bool = Field(default=False, description="The platform is reached through HTTPS only.")
+    port: int = 8000
+    data_dir: Path = BASE_DIR / "var"
+    log_level: str = "INFO"
+
+    database_url: str = ""
+    db_host: str = ""
+    db_port: int = 5432
+    db_name: str = "workflow_automation"
+    db_user: str = "admin"
+    db_password: str = ""
+    db_encryption_key: str = ""
+    db_pool_size: int = Field(default=0, description="Pooled connections a process; 0: none.")
+
+    redis_url: str = ""
+    redis_host: str = ""
+    redis_port: int = 6379
+    redis_password: str = ""
+    redis_encryption_key: str = ""
+
+    openai_api_key: str = Field(
+        default="", validation_alias=AliasChoices("OPENAI_API_KEY", "AI_API_KEY")
+    )
+    model_endpoint: str = "https://api.openai.com/v1"
+    ai_model: str = "gpt-4o-mini"
+    max_tokens: int = Field(default=4096, gt=0)
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    ai_timeout_seconds: float = Field(default=60, gt=0)
+
+    prometheus_port: int = 9090
+
+    lease_seconds: float = Field(default=15, gt=0)
+    reconcile_seconds: float = Field(default=5, gt=0)
+    resend_seconds: float = Field(default=10, gt=0)
+    worker_lost_attempts: int = Field(default=3, gt=0)
+
+    @field_validator("data_dir")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        return value if value.is_absolute() else BASE_DIR / value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+    def database(self) -> dict[str, Any]:
+        """Django's DATABASES entry, from DATABASE_URL or else from DB_*."""
+        entry: dict[str, Any] = {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": self.db_name,
+            "USER": self.db_user,
+            "PASSWORD": self.db_password,
+            "HOST": self.db_host,
+            "PORT": self.db_port,
+        }
+        if self.database_url and not self.db_host:
+            url = urlsplit(self.database_url)
+            if url.scheme not in {"postgres", "postgresql"}:
+                raise SystemExit("DATABASE_URL: expected postgresql://user:password@host:port/name")
+            entry |= {
+                "NAME": unquote(url.path.lstrip("/")),
+                "USER": unquote(url.username or ""),
+                "PASSWORD": unquote(url.password or ""),
+                "HOST": url.hostname or "",
+                "PORT": url.port or 5432,
+            }
+        return entry
+
+    def redis(self) -> str:
+        """The URL that redis-py takes, from REDIS_URL or else from REDIS_*."""
+        if self.redis_url:
+            return self.redis_url
+        password = f":{self.redis_password}@" if self.redis_password else ""
+        return f"redis://{password}{self.redis_host or 'localhost'}:{self.redis_port}/0"
+
+
+def read() -> Environment:
+    """The environment, or an exit that names the variable at fault."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("The environment does not fit:\n  " + "\n  ".join(lines)) from None
+    except OSError as error:
+        raise SystemExit(f"A secret's file cannot be read: {error}") from None
+
+
+def development_secret(data_dir: Path) -> str:
+    """Django's SECRET_KEY for a machine that sets none: random, kept in a 0600 file."""
+    path = data_dir / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret := secrets.token_urlsafe(48))
+    return secret
