@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """The ground floor: users, errors, the JSON boundary, encryption, the API's envelope."""
+
+    name = "core"
+    label = "workflow_core"
+    verbose_name = "Accounts"
