@@ -9,3 +9,6 @@ class CoreConfig(AppConfig):
     name = "core"
     label = "workflow_core"
     verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        from core import checks  # noqa: F401  (importing registers them)

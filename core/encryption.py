@@ -29,7 +29,7 @@ _TAG_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An encrypted value as it is stored: the JSON text of its envelope. Its repr has no content."""
+    """An encrypted value as it is stored: its envelope as JSON text. The repr has no content."""
 
     text: str = field(repr=False)
 

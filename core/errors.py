@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of an input: where it is (``steps[3].config.rules[0].when``; "" for the whole) and what."""
+    """One fault of an input: its path (``steps[3].config.rules[0].when``; "" for the whole) and what."""
 
     path: str
     message: str

@@ -22,6 +22,8 @@ from core.encryption import Place, Sealed
 from core.errors import InvalidInput, Problem
 from core.keys import current_keyring
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 __all__ = ["EncryptedJSONField", "EncryptedTextField", "Sealed", "open_sealed", "seal"]
 
 
@@ -109,8 +111,8 @@ class EncryptedField(models.Field[Any, Any]):
             pk = None if primary is None or pk is None else primary.to_python(pk)
         if pk is None:
             raise ValueError(
-                f"{self._label()} is bound to its row's primary key, which must be set before it is "
-                f"encrypted: give the key a client-side default such as core.ids.uuid7"
+                f"{self._label()} is bound to its row's primary key, which must be set before "
+                f"encrypting: give the key a client-side default such as core.ids.uuid7"
             )
         return Place(self.model._meta.db_table, str(pk), self.column)
 
@@ -130,7 +132,6 @@ class EncryptedField(models.Field[Any, Any]):
 
     def formfield(self, *args: Any, **kwargs: Any) -> None:
         """No form edits an encrypted value by itself."""
-        return None
 
     def value_from_object(self, obj: models.Model) -> Any:
         """The stored form, so that no serializer (`dumpdata`) exports plaintext by accident."""
@@ -152,9 +153,7 @@ class EncryptedJSONField(EncryptedField):
 
     def encode(self, value: Any) -> bytes:
         try:
-            return json.dumps(
-                value, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-            ).encode()
+            return _JSON.encode(value).encode()
         except (TypeError, ValueError, RecursionError) as error:
             message = f"cannot be stored as JSON: {error}"
             raise InvalidInput(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -29,9 +29,6 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = [0] * 256
 for _bracket, _change in zip(b"[{]}", (1, 1, -1, -1), strict=True):
     _STEP[_bracket] = _change
-
-# A path while walking: (path of the parent, key or index); None is the document itself.
-_Path = tuple["_Path | None", "str | int"]
 
 
 class _Refused:
@@ -70,7 +67,7 @@ def parse_json(
         raise InvalidInput(
             f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
-    # UTF-8 has no surrogates and the parser refuses raw control characters: only escapes bring them.
+    # Only escapes can bring them: UTF-8 has no surrogates, JSON no raw control characters.
     check_json(value, max_depth=max_depth, check_text=b"\\u" in raw)
     return value
 
@@ -81,35 +78,35 @@ def check_json(value: Any, *, max_depth: int = DEFAULT_MAX_DEPTH, check_text: bo
     For values that do not come from `parse_json`: what a function or a library returned.
     """
     problems: list[Problem] = []
-    stack: list[tuple[Any, _Path | None, int]] = [(value, None, 0)]
-    while stack and len(problems) < MAX_PROBLEMS:
-        item, path, depth = stack.pop()
-        message = _fault(item, check_text)
-        if message is None and isinstance(item, (dict, list, tuple)):
-            if depth >= max_depth:
-                message = f"is nested deeper than {max_depth} levels"
-            elif isinstance(item, dict):
-                for key in item:
-                    if not isinstance(key, str):
-                        message = f"has a key that is not text ({type(key).__name__})"
-                    elif check_text and _BAD_CHARACTER.search(key):
-                        message = "has a key with NUL or a lone surrogate"
-                stack.extend((child, (path, key), depth + 1) for key, child in item.items())
-            else:
-                stack.extend((child, (path, i), depth + 1) for i, child in enumerate(item))
-        if message is not None:
-            problems.append(Problem(_format(path), message))
+    # One iterator and one key a level: the walk's memory does not grow with the document.
+    path: list[Any] = [None]
+    walk: list[Iterator[tuple[Any, Any]]] = [iter([(None, value)])]
+    while walk and len(problems) < MAX_PROBLEMS:
+        for key, item in walk[-1]:
+            path[-1] = key
+            fault = _fault(key, item, check_text)
+            if fault is None and isinstance(item, (dict, list, tuple)):
+                if len(walk) <= max_depth:
+                    walk.append(iter(item.items() if isinstance(item, dict) else enumerate(item)))
+                    path.append(None)
+                    break
+                fault = f"is nested deeper than {max_depth} levels"
+            if fault is not None:
+                problems.append(Problem(format_path(path[1:]), fault))
+                if len(problems) == MAX_PROBLEMS:
+                    break
+        else:
+            walk.pop()
+            path.pop()
     if problems:
-        problems.sort(key=lambda problem: problem.path)
-        first = problems[0]
-        where = f"{first.path}: " if first.path else ""
+        where = problems[0].path or "the document"
         raise InvalidInput(
-            f"The JSON document is not valid: {where}{first.message}.", problems=problems
+            f"The JSON document is not valid: {where} {problems[0].message}.", problems=problems
         )
 
 
 def format_path(parts: Iterable[str | int]) -> str:
-    """`steps[3].config["odd key"]`: keys by dots, indexes and odd keys in brackets, always ASCII."""
+    """Keys by dots, indexes and odd keys in brackets: `steps[3].config["odd key"]`. ASCII only."""
     path = ""
     for part in parts:
         if isinstance(part, int):
@@ -122,32 +119,30 @@ def format_path(parts: Iterable[str | int]) -> str:
     return path
 
 
-def _format(path: _Path | None) -> str:
-    parts: list[str | int] = []
-    while path is not None:
-        path, part = path
-        parts.append(part)
-    return format_path(part if isinstance(part, (str, int)) else str(part) for part in parts[::-1])
-
-
-def _fault(item: Any, check_text: bool) -> str | None:
+def _fault(key: Any, item: Any, check_text: bool) -> str | None:
+    if check_text and isinstance(key, str) and _BAD_CHARACTER.search(key):
+        return "has NUL or a lone surrogate in its key"
     match item:
-        case None | bool() | dict() | list() | tuple():
-            return None
         case str():
             if check_text and _BAD_CHARACTER.search(item):
                 return "holds NUL or a lone surrogate"
-            return None
+        case None | bool() | list() | tuple():
+            pass
         case int():
-            if -MAX_INTEGER <= item <= MAX_INTEGER:
-                return None
-            return "is an integer beyond 2^53; send it as text"
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                return "is an integer beyond 2^53; send it as text"
         case float():
-            return None if math.isfinite(item) else "is not a finite number"
+            if not math.isfinite(item):
+                return "is not a finite number"
+        case dict():
+            odd = next((name for name in item if not isinstance(name, str)), None)
+            if odd is not None:
+                return f"has a key that is not text but {type(odd).__name__}"
         case _Refused():
             return item.message
         case _:
-            return f"is not a JSON value ({type(item).__name__})"
+            return f"is not a JSON value but {type(item).__name__}"
+    return None
 
 
 def _depth(raw: bytes) -> int:

@@ -23,9 +23,7 @@ def current_keyring() -> Keyring:
 
     Raises ImproperlyConfigured, which says how to make a key, where they name none that is valid.
     """
-    return _keyring(
-        str(getattr(settings, "DB_ENCRYPTION_KEY", "") or ""), Path(settings.DATA_DIR) / KEY_FILE
-    )
+    return _keyring(settings.DB_ENCRYPTION_KEY, settings.DATA_DIR)
 
 
 def decode_key(text: str, *, source: str) -> bytes:
@@ -36,7 +34,7 @@ def decode_key(text: str, *, source: str) -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise ImproperlyConfigured(
-            f"{source} must be the base64 form of {KEY_BYTES} random bytes. Make one with: {HOW_TO_MAKE}"
+            f"{source} must be {KEY_BYTES} random bytes in base64. Make one with: {HOW_TO_MAKE}"
         )
     return key
 
@@ -74,11 +72,11 @@ def _make_key_file(path: Path) -> None:
         finally:
             os.close(folder)
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()
 
 
 @lru_cache(maxsize=8)
-def _keyring(encoded: str, path: Path) -> Keyring:
+def _keyring(encoded: str, data_dir: Path) -> Keyring:
     if encoded:
         return Keyring([decode_key(encoded, source="DB_ENCRYPTION_KEY")])
-    return Keyring([read_or_make_key_file(path)])
+    return Keyring([read_or_make_key_file(data_dir / KEY_FILE)])
