@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of an input: its path (``steps[3].config.rules[0].when``; "" for the whole) and what."""
+    """One fault of an input, and where: ``steps[3].config.rules[0].when``, or "" for the whole."""
 
     path: str
     message: str

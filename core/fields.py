@@ -9,7 +9,7 @@ query does not know. The column refuses plaintext by a CHECK.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from django.core.exceptions import FieldError
@@ -21,6 +21,12 @@ from psycopg.types.json import Jsonb
 from core.encryption import Place, Sealed
 from core.errors import InvalidInput, Problem
 from core.keys import current_keyring
+
+if TYPE_CHECKING:
+    _Field = models.Field[Any, Any]
+else:
+    # Generic for the type checker only.
+    _Field = models.Field
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -48,7 +54,7 @@ class EncryptedAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedField(models.Field[Any, Any]):
+class EncryptedField(_Field):
     """What the two encrypted fields share. None is NULL and is not encrypted."""
 
     descriptor_class = EncryptedAttribute
