@@ -1,0 +1,72 @@
+# The two commands are `make run` and `make test`; `make` alone lists all of them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?= -p tests.support.servers -n 2
+T ?= tests
+
+export DJANGO_SETTINGS_MODULE := workflow_platform.settings
+
+# The settings read a complete production environment; its values reach nothing.
+PRODUCTION := DEBUG=false HTTPS=true ALLOWED_HOSTS=workflows.example.org \
+	SECRET_KEY=$$(head -c 48 /dev/urandom | base64 -w 0) \
+	DB_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 -w 0) \
+	DB_HOST=database.example.org DB_PASSWORD=none REDIS_HOST=broker.example.org
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check setup lint types layers migrations deploy-check openapi
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/runtime ## Start everything and run the sample; PORT=8001 for another port, ONCE=1 to end after it
+	@exec $(BIN)/python -m workflow_platform.local.run --end-with-parent $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a part
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(T)
+
+check: setup lint types layers migrations deploy-check test ## Everything that CI checks
+
+setup: $(VENV)/development ## Make the virtual environment with everything for the tests
+
+lint: setup ## Style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup ## Static types
+	$(BIN)/mypy .
+
+layers: setup ## Which app may import which
+	$(BIN)/lint-imports
+
+migrations: setup ## Every model change has its migration
+	DB_HOST=/nonexistent $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+deploy-check: setup ## Django's checks under production settings
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+openapi: setup ## Write docs/openapi.json anew
+	$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json
+
+# Scripts in a virtual environment hold its path, so a moved folder needs a new one.
+ifneq ($(CURDIR),$(shell cat $(VENV)/home 2>/dev/null))
+.PHONY: $(VENV)/home
+endif
+
+$(VENV)/home:
+	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here. Install Python 3.11, 3.12 or 3.13, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "$$($(PYTHON) --version) does not fit: name a Python 3.11, 3.12 or 3.13, as in: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python has no venv module here. On Debian and Ubuntu: sudo apt-get install python3-venv'; exit 1; }
+	@echo 'Making the virtual environment (once) ...'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@printf '%s' '$(CURDIR)' > $@
+
+$(VENV)/runtime: requirements.txt $(VENV)/home
+	@echo 'Installing what it needs (a minute, once) ...'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/development: requirements-dev.txt $(VENV)/runtime
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Valkey without an installation, and the supervisor behind `make run`."""
