@@ -6,4 +6,9 @@ from django.apps import AppConfig
 class EngineConfig(AppConfig):
     name = "engine"
     label = "workflow_engine"
-    verbose_name = "Workflow engine"
+    verbose_name = "Workflows"
+
+    def ready(self) -> None:
+        from engine import registry
+
+        registry.discover()

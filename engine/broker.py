@@ -1,0 +1,32 @@
+"""What the engine asks the broker besides publishing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+
+QUEUES = ("default", "ai")
+
+
+@lru_cache(maxsize=1)
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
+
+
+def queue_lengths() -> dict[str, int] | None:
+    """Messages waiting by queue; None while the broker does not answer."""
+    try:
+        pipeline = _client().pipeline(transaction=False)
+        for queue in QUEUES:
+            pipeline.llen(queue)
+        return dict(zip(QUEUES, pipeline.execute(), strict=True))
+    except redis.RedisError:
+        return None
+
+
+def longest_queue() -> int | None:
+    """The length of the longest queue; None while the broker does not answer."""
+    lengths = queue_lengths()
+    return None if lengths is None else max(lengths.values())

@@ -1,0 +1,92 @@
+"""Contexts of stored runs: inputs and the outputs of the steps that somebody reads, decrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Protocol
+from uuid import UUID
+
+from core.fields import open_sealed
+from engine.context import JsonObject, WorkflowContext, step_data
+from engine.definition import WorkflowDefinition
+from engine.models import StepExecution, WorkflowExecution
+
+
+class StepCall(Protocol):
+    """One attempt at a step: a claim, or the row of a step that waits."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def step_id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+@lru_cache(maxsize=16)
+def start_context(execution_id: UUID) -> WorkflowContext:
+    """What the run was started with, which never changes."""
+    stored = WorkflowExecution.objects.only("context").get(id=execution_id).context
+    return WorkflowContext(
+        user_id=stored["user_id"],
+        session_id=stored["session_id"],
+        data=stored["data"],
+        metadata=stored["metadata"],
+        created_at=datetime.fromisoformat(stored["created_at"]),
+        updated_at=datetime.fromisoformat(stored["updated_at"]),
+    )
+
+
+def step_context(
+    call: StepCall, run: WorkflowExecution, definition: WorkflowDefinition
+) -> WorkflowContext:
+    """What one attempt at a step sees."""
+    start = start_context(run.id)
+    return replace(
+        start,
+        data=variables(run, definition, definition.step(call.step_id).reads),
+        metadata={
+            **start.metadata,
+            "execution_id": str(run.id),
+            "step_execution_id": str(call.id),
+            "attempt": call.attempt,
+            "idempotency_key": f"{run.id}/{call.step_id}/",
+        },
+    )
+
+
+def variables(
+    run: WorkflowExecution, definition: WorkflowDefinition, reads: Iterable[str]
+) -> JsonObject:
+    """The variables of expressions that read these steps."""
+    facts = {
+        "id": str(run.id),
+        "workflow_id": str(run.workflow_id),
+        "user_id": str(run.user_id),
+        "started_at": run.started_at.isoformat() if run.started_at else None,
+    }
+    return step_data(
+        inputs=start_context(run.id).data,
+        outputs=read_outputs(run.id, definition, reads),
+        run=facts,
+    )
+
+
+def read_outputs(
+    execution_id: UUID, definition: WorkflowDefinition, step_ids: Iterable[str]
+) -> dict[str, JsonObject]:
+    """`{id: {"status", "output"}}` of these steps; `output` only where there is one."""
+    positions = [definition.index[step_id] for step_id in step_ids]
+    if not positions:
+        return {}
+    read: dict[str, JsonObject] = {}
+    for pk, step_id, status, sealed in StepExecution.objects.filter(
+        execution_id=execution_id, scope="", position__in=positions
+    ).values_list("id", "step_id", "status", "output_data"):
+        read[step_id] = {"status": status}
+        if sealed is not None:
+            read[step_id]["output"] = open_sealed(StepExecution, pk, "output_data", sealed)
+    return read

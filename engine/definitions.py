@@ -1,0 +1,31 @@
+"""Parsed definitions of stored versions, kept in memory: a version never changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from engine import parsing, registry
+from engine.definition import WorkflowDefinition
+from engine.models import WorkflowExecution, WorkflowVersion
+
+
+def parse(document: Any) -> WorkflowDefinition:
+    """The definition in a JSON document, with the step types of this process. Raises InvalidDefinition."""
+    return parsing.parse(document, executors=registry.executors())
+
+
+@lru_cache(maxsize=32)
+def load(version_id: UUID) -> WorkflowDefinition:
+    """The definition of a stored version."""
+    return parse(WorkflowVersion.objects.values_list("definition", flat=True).get(id=version_id))
+
+
+def of_run(execution_id: UUID) -> WorkflowDefinition:
+    """The definition that a run started with."""
+    return load(
+        WorkflowExecution.objects.values_list("definition_version_id", flat=True).get(
+            id=execution_id
+        )
+    )

@@ -1,0 +1,71 @@
+"""What the engine refuses, and why."""
+
+from __future__ import annotations
+
+from core.errors import Conflict, InvalidInput, NotFound
+from engine.definition import InvalidDefinition
+from engine.step import StepFailed, StepRefused
+
+__all__ = [
+    "DefinitionInUse",
+    "IdempotencyKeyReused",
+    "InvalidContext",
+    "InvalidDefinition",
+    "NotWaiting",
+    "OutputTooLarge",
+    "StepFailed",
+    "StepRefused",
+    "StepTimedOut",
+    "UnknownStep",
+    "WorkerLost",
+]
+
+
+class InvalidContext(InvalidInput):
+    """The context does not fit the workflow's inputs."""
+
+    code = "invalid_context"
+
+
+class IdempotencyKeyReused(Conflict):
+    """This Idempotency-Key was used before with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class DefinitionInUse(Conflict):
+    """The workflow has runs and cannot be deleted."""
+
+    code = "definition_in_use"
+
+
+class NotWaiting(Conflict):
+    """The step does not wait for an answer."""
+
+    code = "not_waiting"
+
+
+class UnknownStep(NotFound):
+    """The run has no such step."""
+
+    code = "unknown_step"
+
+
+class StepTimedOut(StepFailed):
+    """The step took longer than its timeout."""
+
+    code = "step_timeout"
+
+
+class WorkerLost(StepFailed):
+    """The worker was lost while it ran the step, too many times."""
+
+    code = "worker_lost"
+    permanent = True
+
+
+class OutputTooLarge(StepFailed):
+    """The step's output is too large."""
+
+    code = "output_too_large"
+    permanent = True

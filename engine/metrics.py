@@ -1,0 +1,15 @@
+"""The engine's Prometheus figures."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+executions_started = Counter("engine_executions_started_total", "Runs started")
+executions_finished = Counter("engine_executions_finished_total", "Runs ended", ["status"])
+steps_settled = Counter("engine_steps_settled_total", "Steps settled", ["step_type", "outcome"])
+step_duration = Histogram(
+    "engine_step_duration_seconds", "Time a step took on a worker", ["step_type"]
+)
+publish_errors = Counter("engine_publish_errors_total", "Messages the broker did not take")
+steps_resent = Counter("engine_steps_resent_total", "Steps whose message counted as lost")
+leases_expired = Counter("engine_leases_expired_total", "Steps whose worker was lost")

@@ -1,0 +1,78 @@
+"""Workflows and the versions of their definitions."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from core.ids import uuid7
+
+
+class Workflow(models.Model):
+    """A workflow that people can run: the documented row of its newest definition."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True, default="")
+    version = models.CharField(max_length=20)
+    category = models.CharField(max_length=100)
+    definition = models.JSONField(help_text="The workflow's definition, as JSON.")
+    ai_configurable = models.BooleanField(default=True, db_default=True)
+    created_by = models.CharField(max_length=50, default="system", db_default="system")
+    usage_count = models.IntegerField(default=0, db_default=0)
+    rating = models.DecimalField(
+        max_digits=3,
+        decimal_places=2,
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(5)],
+    )
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="workflows",
+        help_text="Who may change it. Empty: the platform.",
+    )
+    is_shared = models.BooleanField(default=False, help_text="Everybody may see and run it.")
+    latest = models.PositiveIntegerField(default=0, help_text="Number of the newest version.")
+
+    class Meta:
+        db_table = "workflow_definitions"
+        ordering = ("-created_at", "-id")
+        indexes = (
+            models.Index(fields=("owner", "-created_at"), name="workflow_owner_created"),
+            models.Index(fields=("category",), name="workflow_category"),
+        )
+        permissions = (("run_workflow", "Can run workflows"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class WorkflowVersion(models.Model):
+    """One definition that a workflow has had. Never changed: runs keep the one they started with."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    version = models.CharField(max_length=20)
+    definition = models.JSONField()
+    created_by = models.CharField(max_length=50)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "workflow_definition_versions"
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(fields=("workflow", "number"), name="workflow_version_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} #{self.number}"

@@ -1,0 +1,208 @@
+"""One message's steps: claim, context, execute, settle, and what became ready. Never raises for a step."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
+
+from core.errors import KeyUnavailable, PlatformError
+from engine import canvas, contexts, leases, metrics, registry, retry, rules, selectors, validation
+from engine.context import JsonObject, WorkflowContext
+from engine.errors import OutputTooLarge, StepFailed, StepRefused, StepTimedOut
+from engine.step import StepResult, as_result
+from engine.transitions import steps
+from engine.transitions.flow import Advance
+from engine.transitions.steps import Claim
+
+logger = logging.getLogger(__name__)
+
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+_MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a message of their own
+_FLUSH_SECONDS = 0.05  # how long steps that became ready may wait for others to share a message
+_KEY_DELAY = 30.0  # seconds until a step that found no key is tried again
+_RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries to settle over a broken connection
+
+
+def run_steps(
+    execution_id: UUID, positions: list[int], then: int | None, *, trace: JsonObject
+) -> None:
+    """Runs these steps one after the other and sends what became ready.
+
+    Args:
+        then: the step that this message's canvas brings next by itself, so that it is not sent here.
+        trace: ids of the message, for the history.
+    """
+    started = flushed = time.monotonic()
+    outbox: list[int] = []
+    claim: Claim | None = None
+    for n, position in enumerate(positions):
+        now = time.monotonic()
+        if n and now - started > _MESSAGE_SECONDS:
+            outbox += selectors.ready_positions(execution_id, positions[n:])
+            break
+        if outbox and claim and now - flushed > _FLUSH_SECONDS:
+            canvas.send(execution_id, claim.definition, outbox)
+            outbox, flushed = [], now
+        if (
+            held := steps.claim(execution_id, position, owner=leases.owner(), trace=trace)
+        ) is not None:
+            claim = held
+            advance = _run(claim)
+            covered = {then, *positions[n + 1 :]}
+            outbox += [p for p in (advance.ready if advance else ()) if p not in covered]
+    if outbox and claim:
+        canvas.send(execution_id, claim.definition, outbox)
+
+
+def _run(claim: Claim) -> Advance | None:
+    """Executes a claimed step and settles it."""
+    step = claim.step
+    started = time.monotonic()
+    received: JsonObject | None = None
+    with leases.keeper.hold(claim.id, claim.attempt):
+        try:
+            context = contexts.step_context(claim, claim.run, claim.definition)
+            if step.when is not None and rules.evaluate(step.when, context.data) is not True:
+                return _settled(claim, "skipped", lambda: steps.skip(claim))
+            executor = registry.executors()[step.step_type]
+            step = replace(step, config=executor.resolve(step, context))
+            received = {"config": step.config}
+            with time_limit(step.timeout):
+                if not executor.validate(step, context):
+                    raise StepRefused("The configuration does not fit the step type.")
+                result = as_result(executor.execute(step, context))
+            _check_output(claim, result, context)
+        except PlatformError as error:
+            return _failed(claim, error, received=received, started=started)
+        except Exception as error:
+            logger.exception("run %s: step %r raised", claim.execution_id, step.id)
+            failure = StepFailed(f"{type(error).__name__}: {error}")
+            return _failed(claim, failure, received=received, started=started)
+        elapsed = time.monotonic() - started
+        metrics.step_duration.labels(step.step_type).observe(elapsed)
+        elapsed_ms = round(elapsed * 1000)
+        payload = received
+        if (waiting_for := result.waiting_for) is not None:
+            return _settled(
+                claim,
+                "waiting",
+                lambda: steps.wait(claim, waiting_for, received=payload, elapsed_ms=elapsed_ms),
+            )
+        return _settled(
+            claim,
+            "completed",
+            lambda: steps.complete(claim, result, received=payload, elapsed_ms=elapsed_ms),
+        )
+
+
+def _failed(
+    claim: Claim, error: PlatformError, *, received: JsonObject | None, started: float
+) -> Advance | None:
+    if isinstance(error, KeyUnavailable):
+        return _settled(
+            claim,
+            "key_unavailable",
+            lambda: steps.retry_later(claim, error, delay_seconds=_KEY_DELAY, received=None),
+        )
+    decision = retry.decide(
+        code=error.code,
+        permanent=error.permanent,
+        attempt=claim.attempt,
+        policy=claim.step.retry,
+        random=random.random(),  # noqa: S311 - jitter
+    )
+    if decision.retry:
+        delay = decision.delay_seconds
+        return _settled(
+            claim,
+            "retried",
+            lambda: steps.retry_later(claim, error, delay_seconds=delay, received=received),
+        )
+    elapsed_ms = round((time.monotonic() - started) * 1000)
+    return _settled(
+        claim,
+        "failed",
+        lambda: steps.fail(claim, error, received=received, elapsed_ms=elapsed_ms),
+    )
+
+
+def _settled(
+    claim: Claim, outcome: str, settle: Callable[[], Advance | None]
+) -> Advance | None:
+    """Settles, also over a connection that broke: the claim makes a second try harmless."""
+    for delay in (*_RECONNECT, None):
+        try:
+            advance = settle()
+        except (OperationalError, InterfaceError):
+            if delay is None:
+                logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
+                return None
+            connection.close()
+            time.sleep(delay)
+        else:
+            if advance is not None:
+                metrics.steps_settled.labels(claim.step.step_type, outcome).inc()
+            return advance
+    return None
+
+
+def _check_output(claim: Claim, result: StepResult, context: WorkflowContext) -> None:
+    try:
+        size = len(json.dumps(result.output, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StepRefused(f"The output is not JSON: {error}") from None
+    if not isinstance(result.output, dict):
+        raise StepRefused("The output is not an object.")
+    if size > MAX_OUTPUT_BYTES:
+        raise OutputTooLarge(
+            f"The output has {size:,} bytes; at most {MAX_OUTPUT_BYTES:,} are stored."
+        )
+    if claim.step.validation_rules is not None and result.waiting_for is None:
+        check_rules(claim.step.validation_rules, result.output, context)
+
+
+def check_rules(validation_rules: JsonObject, output: JsonObject, context: WorkflowContext) -> None:
+    """Refuses an output that breaks its step's validation rules."""
+    problems = validation.check_value(
+        output,
+        schema=validation_rules.get("schema"),
+        rules=validation_rules.get("rules", ()),
+        variables=context.data,
+        name="output",
+    )
+    if problems:
+        raise StepRefused("The output breaks the step's validation rules.", problems=problems)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises StepTimedOut in the block after so many seconds.
+
+    Works in a process's main thread (prefork workers). On a thread pool the executor's own timeouts count: no signal
+    reaches a thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise StepTimedOut(f"The step took longer than its timeout of {seconds:g} s.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

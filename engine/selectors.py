@@ -1,0 +1,71 @@
+"""Every read that the API and the admin need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from core.models import User
+from engine.errors import UnknownStep
+from engine.models import (
+    ExecutionStatus,
+    StepExecution,
+    StepStatus,
+    Workflow,
+    WorkflowExecution,
+    WorkflowSchedule,
+    WorkflowVersion,
+)
+
+
+def workflows_for(user: User) -> QuerySet[Workflow]:
+    """The workflows that the user may see: their own and those that are shared."""
+    return Workflow.objects.filter(Q(owner=user) | Q(is_shared=True))
+
+
+def executions_for(user: User) -> QuerySet[WorkflowExecution]:
+    """The runs that the user may see: those they started and those of workflows they own."""
+    return WorkflowExecution.objects.filter(Q(user=user) | Q(workflow__owner=user))
+
+
+def schedules_for(user: User) -> QuerySet[WorkflowSchedule]:
+    """The user's own schedules."""
+    return WorkflowSchedule.objects.filter(user=user)
+
+
+def newest_version_id(workflow: Workflow) -> UUID:
+    """The version that a run started now would have."""
+    return WorkflowVersion.objects.values_list("id", flat=True).get(
+        workflow_id=workflow.id, number=workflow.latest
+    )
+
+
+def step(execution_id: UUID, step_id: str, scope: str = "") -> StepExecution:
+    """One step of a run, with the run. Raises UnknownStep."""
+    row = (
+        StepExecution.objects.select_related("execution")
+        .filter(execution_id=execution_id, step_id=step_id, scope=scope)
+        .first()
+    )
+    if row is None:
+        raise UnknownStep(f"The run has no step '{step_id}'.")
+    return row
+
+
+def ready_positions(execution_id: UUID, positions: Collection[int]) -> list[int]:
+    """Those of the positions whose steps are ready."""
+    return list(
+        StepExecution.objects.filter(
+            execution_id=execution_id, position__in=positions, status=StepStatus.READY
+        ).values_list("position", flat=True)
+    )
+
+
+def is_waiting(execution: WorkflowExecution) -> bool:
+    """Whether the run runs, but nothing moves until somebody answers or a time comes."""
+    if execution.status != ExecutionStatus.RUNNING:
+        return False
+    statuses = set(execution.steps.values_list("status", flat=True).distinct())
+    return StepStatus.WAITING in statuses and not statuses & {StepStatus.READY, StepStatus.RUNNING}

@@ -1,0 +1,43 @@
+"""Celery tasks: thin ways into the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+from django_celery_results.backends.database import DatabaseBackend
+
+from engine import reconcile as reconciler
+from engine import runner, schedules
+
+
+class StandaloneTask(Task):  # type: ignore[type-arg]
+    """A task of its own, whose result operators see in the admin (django-celery-results)."""
+
+    ignore_result = False
+
+    @property
+    def backend(self) -> DatabaseBackend:
+        return DatabaseBackend(app=self.app)
+
+
+@shared_task(name="engine.run_steps", bind=True, ignore_result=True)
+def run_steps(self: Task[Any, Any], execution_id: str, positions: list[int], then: int | None) -> None:
+    """Runs these steps of a run."""
+    request = self.request
+    trace = {"task": request.id, "root": request.root_id, "group": request.group}
+    runner.run_steps(UUID(execution_id), positions, then, trace=trace)
+
+
+@shared_task(name="engine.reconcile", ignore_result=True)
+def reconcile() -> None:
+    """Finds what the broker or a worker lost."""
+    reconciler.run()
+
+
+@shared_task(name="engine.fire_schedule", bind=True, base=StandaloneTask)
+def fire_schedule(self: Task[Any, Any], schedule_id: str) -> str:
+    """Starts the run of a schedule that is due. Returns what came of it."""
+    sent_at = getattr(self.request, schedules.SENT_AT, None)
+    return schedules.fire(UUID(schedule_id), sent_at=sent_at)
