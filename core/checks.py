@@ -41,7 +41,7 @@ def check_deny_by_default(
     *, app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     """E002, E003: the API asks who calls, reads bounded JSON and answers errors in one shape."""
-    api = settings.REST_FRAMEWORK
+    api: dict[str, Any] = settings.REST_FRAMEWORK
     messages: list[CheckMessage] = []
     permissions = api.get("DEFAULT_PERMISSION_CLASSES", [])
     if not permissions or any(name.endswith(".AllowAny") for name in permissions):

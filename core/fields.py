@@ -120,7 +120,7 @@ class EncryptedField(_Field):
                 f"{self._label()} is bound to its row's primary key, which must be set before "
                 f"encrypting: give the key a client-side default such as core.ids.uuid7"
             )
-        return Place(self.model._meta.db_table, str(pk), self.column)
+        return Place(self.model._meta.db_table, str(pk), self.column or self.name)
 
     def _label(self) -> str:
         return f"{self.model.__name__}.{self.name}"
@@ -155,7 +155,7 @@ class EncryptedJSONField(EncryptedField):
         return "jsonb"
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
-        return f"{connection.ops.quote_name(self.column)} ? 'enc'"
+        return f"{connection.ops.quote_name(self.column or self.name)} ? 'enc'"
 
     def encode(self, value: Any) -> bytes:
         try:
@@ -180,7 +180,8 @@ class EncryptedTextField(EncryptedField):
         return "text"
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
-        return f"starts_with({connection.ops.quote_name(self.column)}, '{{\"enc\":')"
+        column = connection.ops.quote_name(self.column or self.name)
+        return f"starts_with({column}, '{{\"enc\":')"
 
     def encode(self, value: Any) -> bytes:
         # A lone surrogate would make the error of a failing step impossible to record.

@@ -42,7 +42,7 @@ class KeysetPagination(BasePagination):
     max_page_size = 200
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         keyset: Sequence[str] = getattr(view, "keyset", self.keyset)
         self.names = [name.removeprefix("-") for name in keyset]
