@@ -90,7 +90,7 @@ def choose(existing_data: Path) -> Account:
             entry = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise StartError(
-            f"PostgreSQL does not run as root and this machine knows no user to run {existing_data} "
-            f"as. Add the user '{UNPRIVILEGED}', or start as an ordinary user."
+            f"PostgreSQL does not run as root, and {existing_data} has no owner to run it as. "
+            f"Add the user '{UNPRIVILEGED}', or start as an ordinary user."
         ) from None
     return Account(uid=entry.pw_uid, gid=entry.pw_gid)

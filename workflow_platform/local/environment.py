@@ -14,6 +14,9 @@ from workflow_platform.local.errors import StartError
 from workflow_platform.local.processes import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
+# Celery's advice against root and whitenoise's about a folder that only `collectstatic` fills: on a
+# developer's machine both are so on purpose.
+QUIET = "ignore:You're running the worker with superuser privileges,ignore:No directory at"
 DATABASE = ("DB_HOST", "DATABASE_URL")
 BROKER = ("REDIS_HOST", "REDIS_URL")
 
@@ -40,7 +43,7 @@ class Surroundings:
 
 
 def read() -> Surroundings:
-    """The surroundings; variables that are set win over `.env`, and an empty one counts as not set."""
+    """The surroundings. Variables that are set win over `.env`; an empty one counts as not set."""
     stored = {k: v for k, v in dotenv_values(ROOT / ".env").items() if v}
     variables = {**os.environ, **stored, **{k: v for k, v in os.environ.items() if v}}
 
@@ -73,6 +76,7 @@ def for_processes(surroundings: Surroundings, servers: dict[str, str]) -> dict[s
         "LOG_LEVEL": given.get("LOG_LEVEL") or "WARNING",
         "PATH": f"{programs}{os.pathsep}{given.get('PATH') or os.defpath}",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": given.get("PYTHONWARNINGS") or QUIET,
         MARK: str(surroundings.data_dir),
     }
 

@@ -75,8 +75,8 @@ class Postgres:
         """Starts the server, making the cluster first where there is none. Does not wait."""
         if not (self.data / "PG_VERSION").exists():
             self.create_cluster()
-        # Nothing of ours runs any more (the supervisor holds the lock and has ended leftovers), so a
-        # pid file is stale; its number may since belong to another process, which stops a start.
+        # Nothing of ours runs any more (the supervisor holds the lock and has ended leftovers), so
+        # a pid file is stale; its number may belong to another process since and stop this start.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         options = {
             "listen_addresses": "",
@@ -170,7 +170,7 @@ class Postgres:
         )
 
     def ensure_database(self) -> None:
-        """The platform's role owns its database and may make others (tests do), but is no superuser."""
+        """The platform's role owns its database and may make more (tests do), no superuser."""
         role, database = sql.Identifier(ROLE), sql.Identifier(DATABASE)
         with self.connect_as_administrator() as connection:
             if not connection.execute(

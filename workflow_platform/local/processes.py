@@ -55,7 +55,7 @@ def start(
 
 
 def dies_with(parent: int, signum: signal.Signals) -> Callable[[], None]:
-    """A step before exec: signal `signum` to the new process at `parent`'s death, even a SIGKILL."""
+    """What the new process does before exec: asks for `signum` at `parent`'s death."""
 
     def ask_the_kernel() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
@@ -76,7 +76,7 @@ def adopt_orphans() -> None:
 
 
 def children(*, but: Iterable[int] = ()) -> list[psutil.Process]:
-    """The processes directly below this one, orphans that it adopted among them, save those of `but`."""
+    """The processes directly below this one, adopted orphans among them, save those of `but`."""
     spared = set(but)
     return [child for child in psutil.Process().children() if child.pid not in spared]
 
@@ -112,7 +112,7 @@ def leftovers(mark: Path, cluster: Path) -> list[psutil.Process]:
 
 
 def end(processes: Sequence[psutil.Process], *, grace: float = 0) -> None:
-    """SIGTERM, then after `grace` seconds SIGKILL, to each of `processes`; returns when all are gone.
+    """SIGTERM, then after `grace` seconds SIGKILL, to each of `processes`, until all are gone.
 
     psutil compares start times before it signals, so a reused process id is never hit.
     """

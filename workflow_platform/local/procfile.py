@@ -21,8 +21,8 @@ STOP_SECONDS = 15  # for the steps that run, then the process group is killed
 
 
 class WarmStop(ProcessManager):  # type: ignore[misc]  # honcho has no types
-    """Asks the process alone to end. honcho asks its whole group, which would kill a Celery worker's
-    children in the middle of the steps that a warm shutdown waits for."""
+    """Asks the process alone to end. honcho asks its whole group, which would kill a Celery
+    worker's children in the middle of the steps that a warm shutdown waits for."""
 
     def terminate(self, pid: int) -> None:
         with suppress(ProcessLookupError):

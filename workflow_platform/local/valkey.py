@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -71,23 +72,20 @@ class Valkey:
         """Starts the server. Does not wait."""
         self.account.own(self.data, 0o700)
         self.socket.unlink(missing_ok=True)
-        with logs.appending(self.log) as output:
-            # Configured through its standard input: an argument would show the password to `ps`.
+        text = CONFIGURATION.format(socket=self.socket, password=self.password, data=self.data)
+        # Configured through its standard input: an argument would show the password to `ps`.
+        with tempfile.TemporaryFile() as configuration, logs.appending(self.log) as output:
+            configuration.write(text.encode())
+            configuration.seek(0)
             self.process = processes.start(
                 [self.programs.valkey, "-"],
                 env=self.env,
                 folder=self.data,
                 when_orphaned=signal.SIGTERM,
                 account=self.account,
-                stdin=subprocess.PIPE,
+                stdin=configuration,
                 output=output,
             )
-        assert self.process.stdin is not None
-        with self.process.stdin as configuration:
-            text = CONFIGURATION.format(
-                socket=self.socket, password=self.password, data=self.data
-            )
-            configuration.write(text.encode())
 
     def wait_until_ready(self) -> None:
         limit = time.monotonic() + START_SECONDS
@@ -102,9 +100,8 @@ class Valkey:
                     dead = self.process is None or self.process.poll() is not None
                     if dead or time.monotonic() > limit:
                         self.stop()
-                        raise StartError(
-                            f"Valkey does not start: {logs.last_line(self.log)} (more in {self.log})"
-                        ) from None
+                        reason = f"{logs.last_line(self.log)} (more in {self.log})"
+                        raise StartError(f"Valkey does not start: {reason}") from None
                     time.sleep(0.02)
                 else:
                     return
