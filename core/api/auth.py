@@ -21,7 +21,7 @@ class TokenAuthentication(HeaderAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[User, Any] | None:
-        if get_authorization_header(request)[:7].lower() == b"bearer ":
+        if get_authorization_header(request).lower().split()[:1] == [b"bearer"]:
             self.keyword = "Bearer"
         return super().authenticate(request)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -126,7 +126,7 @@ def _answer(exc: Exception) -> _Answer:
             return _answer(PermissionDenied())
         case RequestDataTooBig():
             return _answer(TooLarge())
-        case SuspiciousOperation():
+        case SuspiciousOperation() | BadRequest():
             return _answer(InvalidInput("The request is not valid."))
         case OperationalError() | InterfaceError():
             logger.error("The database did not answer", exc_info=exc)

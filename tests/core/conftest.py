@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -18,8 +17,8 @@ def known_key(settings: Settings) -> None:
 
 
 @pytest.fixture
-def notes(db: None) -> Iterator[type[Note]]:
+def notes(db: None) -> type[Note]:
     """The table of the tests' own model, gone with the test's transaction."""
     with connection.schema_editor(atomic=False) as editor:
         editor.create_model(Note)
-    yield Note
+    return Note

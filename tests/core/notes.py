@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils import timezone
 
@@ -16,6 +18,9 @@ class Note(models.Model):
     secret = EncryptedJSONField(null=True, default=dict)
     remark = EncryptedTextField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    # Said here, since the type checker knows the managers of installed apps only.
+    objects: ClassVar[models.Manager[Note]] = models.Manager()
 
     class Meta:
         app_label = "core_tests"

@@ -4,6 +4,7 @@ import json
 import math
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -105,10 +106,8 @@ def test_several_problems_are_told_at_once_and_no_more_than_twenty() -> None:
 )
 def test_the_worst_megabyte_takes_no_more_than_seconds(raw: bytes) -> None:
     started = time.perf_counter()
-    try:
+    with suppress(InvalidInput):
         parse_json(raw, max_bytes=2_000_000)
-    except InvalidInput:
-        pass
     assert time.perf_counter() - started < 3
 
 

@@ -44,7 +44,7 @@ def test_without_it_a_private_file_is_made_once(settings: Settings, tmp_path: Pa
 
 @pytest.mark.parametrize("text", ["", "x", "é", b64encode(b"k" * 31).decode(), "k" * 32])
 def test_a_bad_key_says_how_to_make_one(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="DB_ENCRYPTION_KEY .*openssl rand -base64 32"):
+    with pytest.raises(ImproperlyConfigured, match=r"DB_ENCRYPTION_KEY .*openssl rand -base64 32"):
         decode_key(text, source="DB_ENCRYPTION_KEY")
 
 
