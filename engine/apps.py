@@ -9,6 +9,6 @@ class EngineConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
-        from engine import registry
+        from engine import registry, worker  # noqa: F401 - the worker's signals
 
         registry.discover()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.errors import Problem
@@ -333,12 +334,25 @@ class _Parser:
             raise self.error()
 
 
+def _validation_problems(checks: JsonObject) -> list[Problem]:
+    """What is wrong with a step's validation_rules."""
+    path = "validation_rules"
+    problems = [
+        Problem(f"{path}.{key}", f"unknown key '{key[:80]}'; known: schema, rules")
+        for key in checks.keys() - {"schema", "rules"}
+    ]
+    if "schema" in checks:
+        problems += validation.schema_problems(checks["schema"], f"{path}.schema")
+    variables = STEP_VARIABLES | {"output"}
+    return problems + validation.rules_problems(
+        checks.get("rules", []), f"{path}.rules", variables
+    )
+
+
 def _with_executor(
     step: WorkflowStep, executor: WorkflowStepExecutor
 ) -> tuple[WorkflowStep, list[Problem]]:
     """The step with what its type tells of it, and what is wrong with its configuration."""
-    from dataclasses import replace
-
     problems = validation.check_value(step.config, schema=executor.config_schema, path="config")
     if problems:
         return step, problems
@@ -346,21 +360,15 @@ def _with_executor(
     expressions = list(executor.expressions(step))
     if step.when is not None:
         expressions.append(rules.Expression("when", step.when, STEP_VARIABLES))
-    if step.validation_rules is not None:
-        variables = STEP_VARIABLES | {"output"}
-        problems += validation.shape_problems(step.validation_rules, "validation_rules", variables)
-        expressions += validation.rule_expressions(
-            step.validation_rules.get("rules", ()), "validation_rules.rules", variables
-        )
+    sources = executor.get_required_inputs()
+    if (checks := step.validation_rules) is not None:
+        problems += _validation_problems(checks)
+        sources += [rule["expr"] for rule in checks.get("rules", ())] if not problems else []
     for expression in expressions:
         problems += rules.check(expression)
     if problems:
         return step, problems
-    sources = [expression.source for expression in expressions] + executor.get_required_inputs()
+    sources += [expression.source for expression in expressions]
     reads = frozenset[str]().union(*(rules.step_references(source) for source in sources))
-    return (
-        replace(
-            step, reads=reads, inline=executor.is_inline(step), queue=executor.queue
-        ),
-        [],
-    )
+    inline, queue = executor.is_inline(step), executor.get_queue(step)
+    return replace(step, reads=reads, inline=inline, queue=queue), []

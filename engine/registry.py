@@ -35,7 +35,7 @@ def executors() -> Mapping[str, WorkflowStepExecutor]:
 
 
 def discover() -> None:
-    """Imports `executors` of every installed app, and what outside packages offer as entry points."""
-    autodiscover_modules("executors")
+    """Imports `executors` and `workflow_functions` of every installed app, and what outside packages offer as entry points."""
+    autodiscover_modules("executors", "workflow_functions")
     for entry_point in entry_points(group=ENTRY_POINTS):
         entry_point.load()

@@ -116,8 +116,7 @@ def _failed(
             lambda: steps.retry_later(claim, error, delay_seconds=_KEY_DELAY, received=None),
         )
     decision = retry.decide(
-        code=error.code,
-        permanent=error.permanent,
+        error=error,
         attempt=claim.attempt,
         policy=claim.step.retry,
         random=random.random(),  # noqa: S311 - jitter

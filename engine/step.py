@@ -71,13 +71,13 @@ class StepResult:
         output: what later steps and the run's results see.
         measurements: figures for analytics.
         waiting_for: the step is not done: it waits for this.
-        branches: ids of the dependents that go on; None: all of them.
+        closed: ids of the dependents that do not go on.
     """
 
     output: JsonObject = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
     waiting_for: WaitingFor | None = None
-    branches: frozenset[str] | None = None
+    closed: frozenset[str] = frozenset()
 
 
 class WorkflowStepExecutor(ABC):
@@ -110,6 +110,10 @@ class WorkflowStepExecutor(ABC):
     @abstractmethod
     def get_outputs(self) -> list[str]:
         """The keys that an output of this type always has."""
+
+    def get_queue(self, step: WorkflowStep) -> str:
+        """The Celery queue that the step runs on."""
+        return self.queue
 
     def is_inline(self, step: WorkflowStep) -> bool:
         """Whether the step is so cheap that neighbours may share its message."""

@@ -110,7 +110,7 @@ def complete(
         claim,
         StepStatus.COMPLETED,
         history.STEP_COMPLETED,
-        _open(claim.definition, result.branches),
+        _open(claim.definition, claim.step.position, result),
         **_payload(claim.id, received=received, elapsed_ms=elapsed_ms),
         **_outcome(claim.id, result),
     )
@@ -212,7 +212,9 @@ def answer(
         if run is None or not changed:
             return None
         history.record_step(history.STEP_COMPLETED, row, answered_by=str(by))
-        settled = Settled(position=row.position, open=_open(definition, result.branches))
+        settled = Settled(
+            position=row.position, open=_open(definition, row.position, result)
+        )
         return flow.advance(run, definition, settled)
 
 
@@ -280,8 +282,13 @@ def _hold(
     return run
 
 
-def _open(definition: WorkflowDefinition, branches: frozenset[str] | None) -> frozenset[int] | None:
-    return None if branches is None else frozenset(definition.index[n] for n in branches)
+def _open(
+    definition: WorkflowDefinition, position: int, result: StepResult
+) -> frozenset[int] | None:
+    if not result.closed:
+        return None
+    closed = {definition.index[step_id] for step_id in result.closed}
+    return frozenset(definition.graph.dependents[position]) - closed
 
 
 def _payload(pk: UUID, *, received: JsonObject | None, elapsed_ms: int | None) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""FUNCTION: a registered Python callable."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from core.errors import Problem
+from engine import functions
+from engine.context import JsonObject, WorkflowContext
+from engine.definition import WorkflowStep
+from engine.registry import register
+from engine.step import StepResult, WorkflowStepExecutor, conforms
+
+
+@register
+class FunctionExecutor(WorkflowStepExecutor):
+    """Calls a function that the platform or a project registered by decorator."""
+
+    step_type = "FUNCTION"
+    description = "Calls a registered Python function with typed arguments."
+    config_schema: ClassVar[JsonObject] = {
+        "type": "object",
+        "properties": {
+            "function": {"type": "string", "minLength": 1},
+            "arguments": {"type": "object"},
+        },
+        "required": ["function"],
+        "additionalProperties": False,
+    }
+
+    def execute(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject | StepResult:
+        return functions.call(step.config["function"], step.config.get("arguments", {}))
+
+    def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
+        return conforms(self, step)
+
+    def get_required_inputs(self) -> list[str]:
+        return []
+
+    def get_outputs(self) -> list[str]:
+        return []
+
+    def is_inline(self, step: WorkflowStep) -> bool:
+        return functions.functions()[step.config["function"]].inline
+
+    def get_queue(self, step: WorkflowStep) -> str:
+        return functions.functions()[step.config["function"]].queue
+
+    def problems(self, step: WorkflowStep) -> list[Problem]:
+        name = step.config["function"]
+        function = functions.functions().get(name)
+        if function is None:
+            known = ", ".join(sorted(functions.functions())) or "none"
+            return [Problem("config.function", f"unknown function '{name}'; known: {known[:500]}")]
+        given = step.config.get("arguments", {})
+        parameters = function.schema.get("properties", {})
+        open_ended = bool(function.schema.get("additionalProperties"))
+        found = [
+            Problem(f"config.arguments.{key}", f"'{name}' takes no argument '{key}'")
+            for key in given
+            if key not in parameters and not open_ended
+        ]
+        return found + [
+            Problem("config.arguments", f"'{name}' needs the argument '{key}'")
+            for key in function.schema.get("required", ())
+            if key not in given
+        ]

@@ -1,0 +1,101 @@
+"""Python callables that FUNCTION steps may call, and the decorator that registers them.
+
+A project adds its own in a module `workflow_functions` of any installed app:
+
+    @workflow_function("pricing.discount")
+    def discount(amount: float, percent: float = 5) -> dict[str, float]:
+        return {"amount": amount * (1 - percent / 100)}
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+from pydantic_core import to_jsonable_python
+
+from core.errors import Problem
+from engine.context import JsonObject
+from engine.step import StepRefused
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_functions: dict[str, WorkflowFunction] = {}
+
+
+class InvalidArguments(StepRefused):
+    """The function does not take these arguments."""
+
+    code = "invalid_arguments"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkflowFunction:
+    """A registered callable.
+
+    Attributes:
+        inline: so cheap that neighbours may share its message.
+        queue: the Celery queue that its steps run on.
+        schema: JSON Schema of its arguments.
+    """
+
+    name: str
+    description: str
+    call: Callable[..., Any]
+    inline: bool
+    queue: str
+    schema: JsonObject
+
+
+def workflow_function(
+    name: str, *, inline: bool = True, queue: str = "default"
+) -> Callable[[F], F]:
+    """Registers a callable for FUNCTION steps under `name`; its type hints check the arguments.
+
+    Args:
+        inline: cheap (milliseconds): may share a message with its neighbours. False for whatever waits or computes long.
+        queue: the Celery queue that its steps run on.
+    """
+
+    def decorate(function: F) -> F:
+        if name in _functions and _functions[name].call.__module__ != function.__module__:
+            raise ValueError(f"the workflow function {name!r} is registered twice")
+        checked = validate_call(config=ConfigDict(strict=False))(function)
+        _functions[name] = WorkflowFunction(
+            name=name,
+            description=(inspect.getdoc(function) or "").partition("\n")[0],
+            call=checked,
+            inline=inline,
+            queue=queue,
+            schema=TypeAdapter(checked).json_schema(),
+        )
+        return function
+
+    return decorate
+
+
+def functions() -> Mapping[str, WorkflowFunction]:
+    """Every registered function by name."""
+    return MappingProxyType(_functions)
+
+
+def call(name: str, arguments: JsonObject) -> JsonObject:
+    """Calls a registered function; a result that is no dict comes back as `{"result": value}`.
+
+    Raises:
+        InvalidArguments: naming each argument that does not fit.
+    """
+    try:
+        result = _functions[name].call(**arguments)
+    except ValidationError as error:
+        problems = [
+            Problem(".".join(("arguments", *map(str, e["loc"]))), e["msg"])
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidArguments(problems=problems) from None
+    value = to_jsonable_python(result)
+    return value if isinstance(value, dict) else {"result": value}
