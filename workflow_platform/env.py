@@ -46,6 +46,9 @@ class Environment(BaseSettings):
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     csrf_trusted_origins: str = ""
     https: bool = Field(default=False, description="The platform is reached through HTTPS only.")
+    extra_apps: str = Field(
+        default="", description="Django apps of the host project, by comma: their step types and functions."
+    )
     port: int = 8000
     data_dir: Path = BASE_DIR / "var"
     log_level: str = "INFO"

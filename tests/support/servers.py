@@ -46,6 +46,7 @@ def pytest_unconfigure() -> None:
 
 
 def start() -> None:
+    os.environ.setdefault("EXTRA_APPS", "tests.support.functions")
     surroundings = environment.read()
     if not (surroundings.embedded_postgres or surroundings.embedded_valkey):
         return

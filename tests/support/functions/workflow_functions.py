@@ -1,0 +1,49 @@
+"""Functions for the steps of test workflows."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from engine.functions import workflow_function
+
+
+@workflow_function("tests.echo")
+def echo(value: Any = None) -> dict[str, Any]:
+    """Gives back what it gets."""
+    return {"value": value}
+
+
+@workflow_function("tests.slow", inline=False)
+def slow(seconds: float = 0.0, value: Any = None) -> dict[str, Any]:
+    """Takes a while."""
+    time.sleep(seconds)
+    return {"value": value, "pid": os.getpid()}
+
+
+@workflow_function("tests.fail")
+def fail(message: str = "it failed") -> dict[str, Any]:
+    """Fails."""
+    raise RuntimeError(message)
+
+
+@workflow_function("tests.fail_until")
+def fail_until(path: str, times: int) -> dict[str, Any]:
+    """Fails so many times, counted in a file, then works."""
+    file = Path(path)
+    count = len(file.read_text()) if file.exists() else 0
+    file.write_text("x" * (count + 1))
+    if count < times:
+        raise RuntimeError(f"try {count + 1}")
+    return {"tries": count + 1}
+
+
+@workflow_function("tests.write", inline=False)
+def write(path: str, text: str, seconds: float = 0.0) -> dict[str, Any]:
+    """Appends a line to a file, then takes a while: an effect outside."""
+    with Path(path).open("a") as file:
+        file.write(text + "\n")
+    time.sleep(seconds)
+    return {"written": text}
