@@ -1,0 +1,26 @@
+"""What the templates refuse, and why."""
+
+from __future__ import annotations
+
+from core.errors import InvalidInput, NotFound
+from engine.step import StepRefused
+
+__all__ = ["InvalidTemplate", "UnknownCategory", "UnusablePrices"]
+
+
+class InvalidTemplate(InvalidInput):
+    """The template is not valid."""
+
+    code = "invalid_template"
+
+
+class UnknownCategory(NotFound):
+    """There is no such category."""
+
+    code = "unknown_category"
+
+
+class UnusablePrices(StepRefused):
+    """The prices do not make a monthly history."""
+
+    code = "unusable_prices"
