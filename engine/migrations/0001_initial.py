@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
-                ('context', core.fields.EncryptedJSONField(default=dict, help_text='What each run is started with.')),
+                ('context', core.fields.EncryptedJSONField(blank=True, default=dict, help_text='What each run is started with.')),
                 ('cron', models.CharField(blank=True, default='', help_text='minute hour day month weekday', max_length=100)),
                 ('interval_seconds', models.PositiveIntegerField(blank=True, null=True)),
                 ('timezone', timezone_field.fields.TimeZoneField(choices_display='STANDARD', default='UTC')),

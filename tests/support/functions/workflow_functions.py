@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,9 @@ def write(path: str, text: str, seconds: float = 0.0) -> dict[str, Any]:
         file.write(text + "\n")
     time.sleep(seconds)
     return {"written": text}
+
+
+@workflow_function("tests.die", inline=False)
+def die() -> None:
+    """Kills the process that runs it."""
+    os.kill(os.getpid(), signal.SIGKILL)
