@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from core.models import User
 from engine.errors import UnknownStep
@@ -69,3 +69,17 @@ def is_waiting(execution: WorkflowExecution) -> bool:
         return False
     statuses = set(execution.steps.values_list("status", flat=True).distinct())
     return StepStatus.WAITING in statuses and not statuses & {StepStatus.READY, StepStatus.RUNNING}
+
+
+def with_waiting(executions: QuerySet[WorkflowExecution]) -> QuerySet[WorkflowExecution]:
+    """The runs, each with `waiting`: what `is_waiting` tells of one."""
+    steps = StepExecution.objects.filter(execution_id=OuterRef("pk"))
+    moving = (StepStatus.READY, StepStatus.RUNNING)
+    return executions.annotate(
+        waiting=ExpressionWrapper(
+            Q(status=ExecutionStatus.RUNNING)
+            & Exists(steps.filter(status=StepStatus.WAITING))
+            & ~Exists(steps.filter(status__in=moving)),
+            output_field=BooleanField(),
+        )
+    )

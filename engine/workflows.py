@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django.db.models.functions import Now
 
 from core.models import User
 from engine import definitions
@@ -28,17 +30,30 @@ def update_workflow(*, workflow: Workflow, document: Any, user: User | None) -> 
     definition = definitions.parse(document)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update().get(id=workflow.id)
-        if locked.definition == document:
+        # Compared as text: Python holds 1, 1.0 and true for equal.
+        if _text(locked.definition) == _text(document):
             return locked
         return _save(locked, definition, document, by=user)
+
+
+def share_workflow(*, workflow: Workflow, is_shared: bool) -> Workflow:
+    """Lets everybody see and run the workflow, or only its owner."""
+    Workflow.objects.filter(id=workflow.id).update(is_shared=is_shared, updated_at=Now())
+    workflow.refresh_from_db()
+    return workflow
 
 
 def delete_workflow(*, workflow: Workflow) -> None:
     """Deletes a workflow that has never run. Raises DefinitionInUse."""
     try:
-        workflow.delete()
-    except ProtectedError:
+        with transaction.atomic():
+            workflow.delete()
+    except (ProtectedError, IntegrityError):  # the latter where a run starts at the same moment
         raise DefinitionInUse() from None
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True)
 
 
 def _save(
