@@ -10,7 +10,8 @@ LARGEST = 10_000_000  # bytes; a longer file is set aside once
 
 def appending(path: Path) -> IO[bytes]:
     """The file opened for a process to write to; the previous 10 MB are kept as `<name>.1`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Closed to others: PostgreSQL quotes the statements that failed.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LARGEST:
         path.rename(path.with_name(f"{path.name}.1"))
     return path.open("ab")

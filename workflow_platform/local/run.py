@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import NoReturn, TextIO
-from urllib.error import URLError
+from urllib.error import HTTPError
 
 from workflow_platform.local import environment, processes, procfile
 from workflow_platform.local.environment import ROOT, Surroundings
@@ -79,6 +79,8 @@ def supervise(surroundings: Surroundings, *, once: bool) -> int:
             postgres=surroundings.embedded_postgres,
             valkey=surroundings.embedded_valkey,
         )
+        if servers.home != surroundings.data_dir:  # a copy of DATA_DIR would share it
+            stack.enter_context(only_one(servers.home))
         if count := servers.end_leftovers():
             say(f"Ended {count} processes that an earlier start had left behind.")
         environment.require_free_port(surroundings.host, surroundings.port)
@@ -129,7 +131,11 @@ def wait_until_live(url: str, platform: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             opener.open(f"{url}/health/live", timeout=5).close()
-        except (URLError, OSError) as error:
+        except HTTPError as error:
+            raise StartError(
+                f"{url}/health/live answers {error.code}: does ALLOWED_HOSTS name the host?"
+            ) from None
+        except OSError as error:  # URLError is one
             if platform.poll() is not None:
                 raise StartError(
                     "A process of the platform ended while starting; see above."
