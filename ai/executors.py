@@ -1,0 +1,111 @@
+"""AI_GENERATED: a language model writes the step's output."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+from uuid import UUID
+
+from ai import client
+from ai.client import Caller
+from core.errors import Problem
+from core.json import JsonObject
+from engine import rules, validation
+from engine.context import WorkflowContext
+from engine.definition import WorkflowStep
+from engine.registry import register
+from engine.step import Measurement, StepResult, WorkflowStepExecutor, conforms
+
+_FILLED = ("prompt", "system")
+
+
+@register
+class AIGeneratedExecutor(WorkflowStepExecutor):
+    """Asks a language model, with the values that the prompt names by `${...}`."""
+
+    step_type = "AI_GENERATED"
+    description = "Asks a language model; with a schema, for data that fits it."
+    queue = "ai"
+    agent_type: ClassVar[str] = "step"
+    config_schema: ClassVar[JsonObject] = {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string", "minLength": 1},
+            "system": {"type": "string"},
+            "schema": {"type": "object"},
+            "model": {"type": "string", "minLength": 1, "maxLength": 100},
+            "max_tokens": {"type": "integer", "minimum": 1},
+        },
+        "required": ["prompt"],
+        "additionalProperties": False,
+    }
+
+    def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        config = step.config
+        prompt = client.new_prompt(
+            config["prompt"],
+            system=config.get("system", ""),
+            schema=config.get("schema"),
+            model=config.get("model"),
+            max_tokens=config.get("max_tokens"),
+            timeout=step.timeout,
+        )
+        row = context.metadata.get("step_execution_id")
+        caller = Caller(
+            agent_type=self.agent_type,
+            step_execution_id=UUID(row) if row else None,
+            attempt=context.metadata.get("attempt", 0),
+        )
+        answer = client.ask(prompt, caller=caller)
+        output: JsonObject = {
+            "text": answer.text,
+            "model": answer.model,
+            "provider": answer.provider,
+        }
+        if prompt.schema is not None:
+            output["data"] = answer.data
+        if answer.notice:
+            output["notice"] = answer.notice
+        measurements = [Measurement(name="ai_calls", value=1, unit="calls")]
+        if answer.tokens is not None:
+            measurements.append(Measurement(name="ai_tokens", value=answer.tokens, unit="tokens"))
+        if answer.cost_usd is not None:
+            measurements.append(
+                Measurement(name="ai_cost_usd", value=float(answer.cost_usd), unit="USD")
+            )
+        return StepResult(output=output, measurements=measurements)
+
+    def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
+        return conforms(self, step)
+
+    def get_required_inputs(self) -> list[str]:
+        return []
+
+    def get_outputs(self) -> list[str]:
+        return ["text", "model", "provider"]
+
+    def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
+        return [
+            expression
+            for key in _FILLED
+            if key in step.config
+            for expression in rules.interpolations(step.config[key], f"config.{key}")
+        ]
+
+    def problems(self, step: WorkflowStep) -> list[Problem]:
+        if "schema" not in step.config:
+            return []
+        return validation.schema_problems(step.config["schema"], "config.schema")
+
+    def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
+        filled = {
+            key: _text(rules.interpolate(step.config[key], context.data))
+            for key in _FILLED
+            if key in step.config
+        }
+        return {**step.config, **filled}
+
+
+def _text(value: Any) -> str:
+    """A prompt that is one `${...}` has become a value of any type."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,36 @@
+"""The documented Prometheus figures of AI calls."""
+
+from __future__ import annotations
+
+import threading
+
+from prometheus_client import Counter, Histogram
+
+ai_request_duration = Histogram(
+    "ai_request_duration_seconds",
+    "Time spent processing AI requests",
+    ["model", "agent_type"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300),
+)
+ai_token_usage = Counter(
+    "ai_token_usage_total", "Total tokens used by AI models", ["model", "agent_type"]
+)
+ai_error_counter = Counter(
+    "ai_errors_total", "Total AI processing errors", ["model", "agent_type", "error_type"]
+)
+ai_request_cost = Counter(
+    "ai_request_cost_dollars", "Total cost of AI requests", ["model", "agent_type"]
+)
+
+_MOST_MODELS = 50
+_models: set[str] = set()
+_lock = threading.Lock()
+
+
+def model_label(model: str) -> str:
+    """The model's name; "other" beyond 50 names, which authors of workflows choose freely."""
+    with _lock:
+        if model not in _models and len(_models) >= _MOST_MODELS:
+            return "other"
+        _models.add(model)
+    return model

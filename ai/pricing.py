@@ -1,0 +1,40 @@
+"""What a call costs, from the price list inside genai-prices: nothing is looked up online."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+from genai_prices import Usage, calc_price
+
+logger = logging.getLogger(__name__)
+
+
+def cost_usd(
+    *,
+    model: str,
+    endpoint: str,
+    prompt_tokens: int | None,
+    completion_tokens: int | None,
+    cached_tokens: int = 0,
+) -> Decimal | None:
+    """The price in US dollars; None, with a warning, where model, endpoint or usage is not known.
+
+    Args:
+        endpoint: URL of the API. The same model costs differently elsewhere: no price for an
+            unknown one.
+        cached_tokens: those of `prompt_tokens` that the endpoint took from its cache.
+    """
+    if prompt_tokens is None or completion_tokens is None:
+        logger.warning("The cost of a call of %r is not known: no usage was reported", model)
+        return None
+    usage = Usage(
+        input_tokens=prompt_tokens,
+        output_tokens=completion_tokens,
+        cache_read_tokens=min(cached_tokens, prompt_tokens),
+    )
+    try:
+        return calc_price(usage, model_ref=model, provider_api_url=endpoint).total_price
+    except (LookupError, ValueError):
+        logger.warning("The cost of a call of %r at %s is not known: no price", model, endpoint)
+        return None

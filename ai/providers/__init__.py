@@ -1,0 +1,1 @@
+"""Ways to a language model. Each is a `Provider`; `ai.client` chooses."""

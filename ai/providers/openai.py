@@ -1,0 +1,193 @@
+"""Any endpoint that speaks OpenAI's chat completions, through the openai SDK."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import httpx2
+import openai
+from openai.types.chat import ChatCompletion
+
+from ai.errors import (
+    AIBadResponse,
+    AIConnectionFailed,
+    AIError,
+    AIRateLimited,
+    AIRequestRejected,
+    AIResponseTooLarge,
+    AIServerError,
+    AITimeout,
+)
+from ai.providers.base import Completion, Prompt
+
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+_MAX_MESSAGE = 500  # characters of the endpoint's own error message
+_DEADLINE = "workflow_deadline"
+
+
+class OpenAIProvider:
+    """Chat completions at `endpoint`. Retries are the engine's: one call is one request."""
+
+    name = "openai"
+
+    def __init__(self, *, endpoint: str, api_key: str) -> None:
+        self.endpoint = endpoint
+        self._api_key = api_key
+
+    def complete(self, prompt: Prompt) -> Completion:
+        request = self._request(prompt)
+        try:
+            try:
+                answer = self._send(request, prompt.timeout)
+            except openai.BadRequestError as error:
+                # Reasoning models take their own temperature only.
+                if error.param != "temperature":
+                    raise
+                del request["temperature"]
+                answer = self._send(request, prompt.timeout)
+        except openai.APIError as error:
+            raise self._typed(error) from error
+        except httpx2.DecodingError as error:
+            raise AIBadResponse(f"The AI endpoint's answer cannot be decoded: {error}") from error
+        return _completion(answer, prompt)
+
+    def _send(self, request: dict[str, Any], timeout: float) -> Any:
+        client = _client(os.getpid(), self.endpoint, self._api_key)
+        return client.chat.completions.create(**request, timeout=timeout)
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        messages = [{"role": "user", "content": prompt.text}]
+        if prompt.system:
+            messages.insert(0, {"role": "system", "content": prompt.system})
+        # OpenAI's newer models refuse `max_tokens`; other servers do not all know its successor.
+        official = httpx2.URL(self.endpoint).host.endswith(".openai.com")
+        request: dict[str, Any] = {
+            "model": prompt.model,
+            "messages": messages,
+            "temperature": prompt.temperature,
+            "max_completion_tokens" if official else "max_tokens": prompt.max_tokens,
+        }
+        if prompt.schema is not None:
+            # Not strict: OpenAI would take a part of JSON Schema only. The answer is checked here.
+            request["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": prompt.schema, "strict": False},
+            }
+        return request
+
+    def _typed(self, error: openai.APIError) -> AIError:
+        match error:
+            case openai.APITimeoutError():
+                return AITimeout()
+            case openai.APIConnectionError():
+                return AIConnectionFailed(f"{AIConnectionFailed()} ({error.__cause__ or error})")
+            case openai.APIStatusError(status_code=status):
+                return self._refusal(status, error)
+            case _:
+                return AIBadResponse(f"{AIBadResponse()} ({self._shown(error.message)})")
+
+    def _refusal(self, status: int, error: openai.APIStatusError) -> AIError:
+        said = self._shown(error.message)
+        if status == 429:
+            return AIRateLimited(f"{AIRateLimited()} ({said})")
+        if status in (408, 425):
+            return AITimeout(f"{AITimeout()} ({said})")
+        if status >= 500:
+            return AIServerError(f"The AI endpoint failed with status {status}. ({said})")
+        if status in (401, 403):
+            return AIRequestRejected(
+                f"The AI endpoint rejected the API key (status {status}). ({said})"
+            )
+        return AIRequestRejected(
+            f"The AI endpoint rejected the request (status {status}). ({said})"
+        )
+
+    def _shown(self, message: str) -> str:
+        return message.replace(self._api_key, "***")[:_MAX_MESSAGE]
+
+
+@lru_cache(maxsize=8)
+def _client(pid: int, endpoint: str, api_key: str) -> openai.OpenAI:
+    """A client for all threads of this process. By pid: a fork must not share sockets."""
+    http = openai.DefaultHttpxClient(
+        follow_redirects=False,  # the key goes to the configured host only
+        event_hooks={"request": [_set_deadline], "response": [_bound]},
+    )
+    return openai.OpenAI(
+        api_key=api_key,
+        base_url=endpoint,
+        max_retries=0,
+        # A compressed answer has no size before it is unpacked.
+        default_headers={"Accept-Encoding": "identity"},
+        http_client=http,
+    )
+
+
+def _set_deadline(request: httpx2.Request) -> None:
+    timeout = request.extensions["timeout"]["read"]
+    request.extensions = {**request.extensions, _DEADLINE: time.monotonic() + timeout}
+
+
+def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise AIBadResponse("The AI endpoint compressed its answer, which it was asked not to do.")
+    response.stream = _BoundedStream(
+        response.stream,  # type: ignore[arg-type]  # a sync client's streams are sync
+        deadline=response.request.extensions[_DEADLINE],
+    )
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    """A body of bounded size, read before the deadline: httpx bounds each read alone."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, *, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_RESPONSE_BYTES:
+                raise AIResponseTooLarge(
+                    f"The AI endpoint's answer is larger than {MAX_RESPONSE_BYTES} bytes."
+                )
+            if time.monotonic() > self._deadline:
+                raise AITimeout()
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _completion(answer: Any, prompt: Prompt) -> Completion:
+    """The SDK checks nothing of what came: every field may be missing or of another type."""
+    if not isinstance(answer, ChatCompletion):
+        raise AIBadResponse()
+    choices: Any = answer.choices
+    choice: Any = choices[0] if isinstance(choices, list) and choices else None
+    message: Any = getattr(choice, "message", None)
+    text: Any = getattr(message, "content", None)
+    refusal: Any = getattr(message, "refusal", None)
+    reason: Any = getattr(choice, "finish_reason", None)
+    refused = isinstance(refusal, str) or reason == "content_filter"
+    if refused:
+        text = refusal or text or "The answer was held back by a content filter."
+    usage: Any = answer.usage
+    details: Any = getattr(usage, "prompt_tokens_details", None)
+    return Completion(
+        text=text if isinstance(text, str) else "",
+        model=answer.model if isinstance(answer.model, str) and answer.model else prompt.model,
+        finish="refused" if refused else "length" if reason == "length" else "stop",
+        prompt_tokens=_count(getattr(usage, "prompt_tokens", None)),
+        completion_tokens=_count(getattr(usage, "completion_tokens", None)),
+        cached_tokens=_count(getattr(details, "cached_tokens", None)) or 0,
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**31 else None
