@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from core.errors import InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput
 from engine.step import StepRefused
 
-__all__ = ["InvalidTemplate", "UnknownCategory", "UnusablePrices"]
+__all__ = ["CategoryInUse", "InvalidTemplate", "UnknownCategory", "UnusablePrices"]
 
 
 class InvalidTemplate(InvalidInput):
@@ -14,7 +14,13 @@ class InvalidTemplate(InvalidInput):
     code = "invalid_template"
 
 
-class UnknownCategory(NotFound):
+class CategoryInUse(Conflict):
+    """The category is not empty."""
+
+    code = "category_in_use"
+
+
+class UnknownCategory(InvalidInput):
     """There is no such category."""
 
     code = "unknown_category"

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from core.ids import uuid7
+from core.json import JsonObject
 
 
 class WorkflowCategory(models.Model):
@@ -88,3 +89,12 @@ class WorkflowTemplate(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def definition(self) -> JsonObject:
+        """The definition under the row's own name, description and category."""
+        return {
+            **self.template,
+            "name": self.name,
+            "description": self.description,
+            "category": self.category,
+        }
