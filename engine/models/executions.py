@@ -99,6 +99,7 @@ class WorkflowExecution(models.Model):
             ("pause_workflowexecution", "Can pause and resume runs"),
             ("cancel_workflowexecution", "Can cancel runs"),
             ("retry_workflowexecution", "Can retry failed runs"),
+            ("view_payloads", "Can read what runs and steps are given and return"),
         )
 
     def __str__(self) -> str:
@@ -164,6 +165,7 @@ class StepExecution(models.Model):
                 fields=("execution",), name="step_waiting", condition=models.Q(status="waiting")
             ),
         )
+        permissions = (("answer_stepexecution", "Can answer waiting steps"),)
 
     def __str__(self) -> str:
         return f"{self.step_id}[{self.scope}]" if self.scope else self.step_id
