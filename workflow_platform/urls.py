@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+api_v1 = [path("", include("core.api.accounts")), path("", include("engine.api.urls"))]
+api_v1 += [
+    path("", include(module))
+    for module in ("templates.api.urls", "analytics.api.urls", "ai.api.urls")
+    if find_spec(module.rpartition(".")[0]) and find_spec(module)
+]
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/", include("core.api.urls")),
     path("", include("django_prometheus.urls")),
+    path("api/v1/", include(api_v1)),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]

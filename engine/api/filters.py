@@ -1,0 +1,86 @@
+"""What lists can be narrowed by. A query that names no filter of the list is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+
+from engine.models import (
+    ExecutionEvent,
+    ExecutionStatus,
+    StepExecution,
+    StepStatus,
+    Workflow,
+    WorkflowExecution,
+)
+
+_PAGING = frozenset({"cursor", "page_size"})
+_FLAG = (("true", "true"), ("false", "false"))
+
+
+class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]
+    """A typing error in a filter's name would otherwise give the whole list."""
+
+    def is_valid(self) -> bool:
+        errors = self.form.errors
+        for name in set(self.data) - set(self.filters) - _PAGING:
+            errors[name] = self.form.error_class(["This list has no such filter."])
+        return not errors
+
+
+def _flag(text: str) -> bool:
+    return text == "true"
+
+
+class WorkflowFilter(StrictFilterSet):
+    category = filters.CharFilter()
+    name = filters.CharFilter(lookup_expr="icontains", label="Part of the name, in any case.")
+    access = filters.ChoiceFilter(
+        choices=(("mine", "Mine"), ("shared", "Shared by others")),
+        method="filter_access",
+        label="`mine`, or `shared` by others.",
+    )
+
+    def filter_access(
+        self, workflows: QuerySet[Workflow], name: str, value: str
+    ) -> QuerySet[Workflow]:
+        user: Any = self.request.user
+        return workflows.filter(owner=user) if value == "mine" else workflows.exclude(owner=user)
+
+
+class ExecutionFilter(StrictFilterSet):
+    status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
+    workflow = filters.UUIDFilter(field_name="workflow_id")
+    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    waiting = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)
+
+    class Meta:
+        model = WorkflowExecution
+        fields: tuple[str, ...] = ()
+
+
+class StepFilter(StrictFilterSet):
+    status = filters.MultipleChoiceFilter(choices=StepStatus.choices)
+
+    class Meta:
+        model = StepExecution
+        fields: tuple[str, ...] = ()
+
+
+class EventFilter(StrictFilterSet):
+    after = filters.NumberFilter(
+        field_name="id", lookup_expr="gt", min_value=0, label="Only events behind this id."
+    )
+    step_id = filters.CharFilter()
+
+    class Meta:
+        model = ExecutionEvent
+        fields: tuple[str, ...] = ()
+
+
+class ScheduleFilter(StrictFilterSet):
+    workflow = filters.UUIDFilter(field_name="workflow_id")
+    enabled = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)

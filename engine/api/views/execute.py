@@ -1,0 +1,90 @@
+"""Starting runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from core.api.parsers import BoundedJSONParser
+from core.api.schema import refusal
+from core.errors import InvalidInput, Problem
+from engine.api import examples, parsers
+from engine.api.permissions import WhoSeesMay
+from engine.api.serializers.executions import (
+    ExecuteSerializer,
+    StartedSerializer,
+)
+from engine.api.views.base import WorkflowView, caller
+from engine.errors import IdempotencyKeyReused, InvalidContext
+from engine.services import WorkflowEngine
+
+_IDEMPOTENCY_KEY = "Idempotency-Key"
+_PRINTABLE = re.compile(r"[ -~]{1,255}")
+
+
+class ExecuteView(WorkflowView):
+    """Everybody who sees a workflow may run it."""
+
+    permission_classes = [WhoSeesMay]
+    parser_classes = [BoundedJSONParser, MultiPartParser]
+    max_body_bytes = parsers.EXECUTE_BYTES
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        parsers.cap_upload(request)
+        return super().initialize_request(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["executions"],
+        summary="Start a run of a workflow",
+        description="The run goes on in the workers: follow it at the address in `Location`.",
+        request={
+            "application/json": ExecuteSerializer,
+            "multipart/form-data": parsers.FORM_SCHEMA,
+        },
+        parameters=[
+            OpenApiParameter(
+                _IDEMPOTENCY_KEY,
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="The same key with the same request gives the same run and no other.",
+            )
+        ],
+        responses={202: StartedSerializer, **refusal(InvalidContext, IdempotencyKeyReused)},
+        examples=[examples.EXECUTE, examples.STARTED],
+    )
+    def post(self, request: Request, workflow_id: UUID) -> Response:
+        workflow, user = self.get_object(), caller(self)
+        body = ExecuteSerializer(data=parsers.execute_body(request), context={"user": user})
+        body.is_valid(raise_exception=True)
+        given = body.validated_data.get("context", {})
+        engine = WorkflowEngine()
+        context = engine.context_manager.create_context(
+            str(user.pk), given.get("session_id", ""), given.get("data")
+        )
+        run = engine.execute_workflow(
+            workflow,
+            replace(context, metadata=given.get("metadata", {})),
+            idempotency_key=_idempotency_key(request),
+        )
+        location = reverse("execution", args=[run.id], request=request)
+        return Response(StartedSerializer(run).data, status=202, headers={"Location": location})
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key: str | None = request.headers.get(_IDEMPOTENCY_KEY)
+    if key is not None and not _PRINTABLE.fullmatch(key):
+        message = "has 1 to 255 printable ASCII characters"
+        raise InvalidInput(
+            f"{_IDEMPOTENCY_KEY} {message}.", problems=[Problem(_IDEMPOTENCY_KEY, message)]
+        )
+    return key

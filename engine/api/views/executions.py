@@ -1,0 +1,111 @@
+"""Runs, their steps and their history."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api.schema import refusal
+from engine import selectors
+from engine.api import examples, payloads
+from engine.api.filters import EventFilter, ExecutionFilter, StepFilter
+from engine.api.serializers.executions import (
+    AnswerSerializer,
+    ExecutionDetailSerializer,
+    ExecutionEventSerializer,
+    ExecutionSerializer,
+    ListedStepSerializer,
+    StepExecutionSerializer,
+)
+from engine.api.views.base import ExecutionView, caller, find_execution
+from engine.errors import NotWaiting, UnknownStep
+from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
+from engine.services import WorkflowEngine
+
+
+@extend_schema(tags=["executions"], summary="List runs, the newest first")
+class ExecutionList(ExecutionView, ListAPIView[WorkflowExecution]):
+    """The runs that you started and those of workflows that you own."""
+
+    serializer_class = ExecutionSerializer
+    filterset_class = ExecutionFilter
+
+
+@extend_schema(tags=["executions"], summary="Show a run with its context and results")
+class ExecutionDetail(ExecutionView, RetrieveAPIView[WorkflowExecution]):
+    """One run, decrypted."""
+
+    serializer_class = ExecutionDetailSerializer
+    deferred = ("workflow__definition", "definition_version__definition")
+
+
+@extend_schema(tags=["executions"], summary="List a run's steps in the definition's order")
+class StepList(ListAPIView[StepExecution]):
+    """Steps with what they received and gave, decrypted."""
+
+    queryset = StepExecution.objects.none()
+    serializer_class = ListedStepSerializer
+    filterset_class = StepFilter
+    keyset = ("position", "scope")
+
+    def get_queryset(self) -> QuerySet[StepExecution]:
+        run = find_execution(self, self.kwargs["execution_id"])
+        return payloads.only_small(StepExecution.objects.filter(execution=run))
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        return None if page is None else payloads.fill_in(page)
+
+
+class StepDetail(APIView):
+    """One step of a run, decrypted, however large."""
+
+    @extend_schema(
+        tags=["executions"],
+        summary="Show one step of a run",
+        responses={200: StepExecutionSerializer, **refusal(UnknownStep)},
+    )
+    def get(self, request: Request, execution_id: UUID, step_id: str) -> Response:
+        run = find_execution(self, execution_id)
+        return Response(StepExecutionSerializer(selectors.step(run.id, step_id)).data)
+
+
+class AnswerView(APIView):
+    """Whoever sees the run may answer."""
+
+    @extend_schema(
+        tags=["executions"],
+        summary="Answer a step that waits for a person",
+        request=AnswerSerializer,
+        responses={200: StepExecutionSerializer, **refusal(UnknownStep, NotWaiting)},
+        examples=[examples.ANSWER],
+    )
+    def post(self, request: Request, execution_id: UUID, step_id: str) -> Response:
+        run = find_execution(self, execution_id)
+        body = AnswerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        WorkflowEngine().answer_step(
+            run.id, step_id, body.validated_data["answer"], user=caller(self)
+        )
+        return Response(StepExecutionSerializer(selectors.step(run.id, step_id)).data)
+
+
+@extend_schema(tags=["executions"], summary="List a run's history, the oldest first")
+class EventList(ListAPIView[ExecutionEvent]):
+    """What happened to a run and its steps. Holds no payload."""
+
+    queryset = ExecutionEvent.objects.none()
+    serializer_class = ExecutionEventSerializer
+    filterset_class = EventFilter
+    keyset = ("id",)
+
+    def get_queryset(self) -> QuerySet[ExecutionEvent]:
+        run = find_execution(self, self.kwargs["execution_id"])
+        return ExecutionEvent.objects.filter(execution=run)

@@ -1,0 +1,101 @@
+"""The caller's schedules."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from core.errors import NotFound, Problem
+from core.models import User
+from engine import schedules, selectors
+from engine.api.filters import ScheduleFilter
+from engine.api.permissions import WhoSeesMay
+from engine.api.serializers.schedules import WorkflowScheduleSerializer
+from engine.api.views.base import caller
+from engine.models import WorkflowSchedule
+
+
+class ScheduleList(ListAPIView[WorkflowSchedule]):
+    """The schedules that you have made."""
+
+    serializer_class = WorkflowScheduleSerializer
+    filterset_class = ScheduleFilter
+
+    def get_queryset(self) -> QuerySet[WorkflowSchedule]:
+        return selectors.schedules_for(caller(self))
+
+    @extend_schema(tags=["schedules"], summary="List your schedules, the newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["schedules"],
+        summary="Start a workflow by cron or by interval",
+        responses={201: WorkflowScheduleSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        body = WorkflowScheduleSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        schedule = WorkflowSchedule(user=caller(self))
+        _save(schedule, body.validated_data, user=caller(self))
+        location = reverse("schedule", args=[schedule.id], request=request)
+        return Response(
+            WorkflowScheduleSerializer(schedule).data, status=201, headers={"Location": location}
+        )
+
+
+class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
+    """One schedule."""
+
+    serializer_class = WorkflowScheduleSerializer
+    permission_classes = [WhoSeesMay]
+    lookup_field = "id"
+    lookup_url_kwarg = "schedule_id"
+
+    def get_queryset(self) -> QuerySet[WorkflowSchedule]:
+        return selectors.schedules_for(caller(self)).select_related("workflow")
+
+    @extend_schema(tags=["schedules"], summary="Show a schedule")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.retrieve(request, *args, **kwargs)
+
+    @extend_schema(tags=["schedules"], summary="Replace a schedule")
+    def put(self, request: Request, schedule_id: UUID) -> Response:
+        return self._change(request, partial=False)
+
+    @extend_schema(tags=["schedules"], summary="Change a schedule")
+    def patch(self, request: Request, schedule_id: UUID) -> Response:
+        return self._change(request, partial=True)
+
+    @extend_schema(
+        tags=["schedules"], summary="Delete a schedule; its runs stay", responses={204: None}
+    )
+    def delete(self, request: Request, schedule_id: UUID) -> Response:
+        schedules.delete_schedule(self.get_object())
+        return Response(status=204)
+
+    def _change(self, request: Request, *, partial: bool) -> Response:
+        schedule = self.get_object()
+        body = WorkflowScheduleSerializer(schedule, data=request.data, partial=partial)
+        body.is_valid(raise_exception=True)
+        _save(schedule, body.validated_data, user=caller(self))
+        return Response(WorkflowScheduleSerializer(schedule).data)
+
+
+def _save(schedule: WorkflowSchedule, values: dict[str, Any], *, user: User) -> None:
+    workflow_id = values.pop("workflow_id", schedule.workflow_id)
+    workflow = selectors.workflows_for(user).defer("definition").filter(id=workflow_id).first()
+    if workflow is None:
+        message = "There is no such workflow."
+        raise NotFound(message, problems=[Problem("workflow", message)])
+    schedule.workflow = workflow
+    for name, value in values.items():
+        setattr(schedule, name, value)
+    schedules.save_schedule(schedule)
