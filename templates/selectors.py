@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from core.errors import Problem
 from templates.errors import UnknownCategory
@@ -53,6 +53,25 @@ def category_tree() -> list[CategoryNode]:
 def flat(nodes: Iterable[CategoryNode]) -> list[CategoryNode]:
     """The nodes and all below them, in the order of an indented list."""
     return [found for node in nodes for found in (node, *flat(node.children))]
+
+
+def in_tree_order(nodes: Sequence[CategoryNode]) -> QuerySet[WorkflowCategory]:
+    """These categories as a queryset, in this order, with `tree_position` and `tree_depth`."""
+
+    def by_row(values: Iterable[int]) -> Case:
+        cases = [
+            When(pk=node.category.pk, then=Value(value))
+            for node, value in zip(nodes, values, strict=True)
+        ]
+        return Case(*cases, default=Value(0), output_field=IntegerField())
+
+    return (
+        WorkflowCategory.objects.filter(pk__in=[node.category.pk for node in nodes])
+        .annotate(
+            tree_position=by_row(range(len(nodes))), tree_depth=by_row(node.depth for node in nodes)
+        )
+        .order_by("tree_position")
+    )
 
 
 def _nodes(

@@ -35,7 +35,8 @@ class WorkflowTemplateDetailSerializer(WorkflowTemplateSerializer):
     sample_input = ObjectField(read_only=True, help_text="Data that a run can be tried with.")
     expected = ObjectField(
         read_only=True,
-        help_text="What a run on the sample comes to: `status`, `results`, `steps` and the people's `answers`.",
+        help_text="What a run on the sample comes to: `status`, `results`, `steps`; and `answers`,"
+        " which people give where it waits for them.",
     )
 
     class Meta(WorkflowTemplateSerializer.Meta):
@@ -49,11 +50,12 @@ class InstantiateSerializer(StrictSerializer):
     )
     overrides = ObjectField(
         required=False,
-        help_text="Laid over the definition as a JSON Merge Patch; `steps` is an object by step id.",
+        help_text="Laid over the definition as a JSON Merge Patch, in which `steps` is an object by"
+        " step id.",
     )
 
 
-class WorkflowCategorySerializer(serializers.Serializer[CategoryNode]):
+class WorkflowCategorySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="category.id")
     name = serializers.CharField(source="category.name")
     description = serializers.CharField(source="category.description")
@@ -63,5 +65,4 @@ class WorkflowCategorySerializer(serializers.Serializer[CategoryNode]):
         {"type": "array", "items": {"$ref": "#/components/schemas/WorkflowCategory"}}
     )
     def get_children(self, node: CategoryNode) -> list[JsonObject]:
-        children: list[Any] = WorkflowCategorySerializer(node.children, many=True).data
-        return children
+        return [WorkflowCategorySerializer(child).data for child in node.children]
