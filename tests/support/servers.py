@@ -19,6 +19,7 @@ import pytest
 from workflow_platform.local import environment
 from workflow_platform.local.errors import StartError
 from workflow_platform.local.folder import only_one
+from workflow_platform.local.processes import MARK
 from workflow_platform.local.servers import SOCKETS_PARENT, LocalServers
 
 FOLDER_PREFIX = "workflow-tests-"
@@ -63,6 +64,7 @@ def start() -> None:
         )
     )
     os.environ |= servers.environment
+    os.environ[MARK] = str(folder)  # by which remove_leftovers knows workers that tests started
     os.environ.setdefault("DATA_DIR", str(folder / "data"))
     if servers.valkey:
         os.environ[STARTED_BY] = "1"
