@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ai.models import AIStepExecution, AIWorkflowGeneration
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    # Generic for the type checker only.
-    _ModelAdmin = admin.ModelAdmin
-
-
-class _ReadOnly(_ModelAdmin):
-    """Nobody changes a record. What people wrote is shown to those with `text_permission` alone."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    plain_fields: tuple[str, ...] = ()
-    text_fields: tuple[str, ...] = ()
-    text_permission = ""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        allowed = request.user.has_perm(self.text_permission)
-        return self.plain_fields + (self.text_fields if allowed else ())
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer(*self.text_fields)
+from analytics.admin import RecordAdmin
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -63,7 +32,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(AIStepExecution)
-class AIStepExecutionAdmin(_ReadOnly):
+class AIStepExecutionAdmin(RecordAdmin):
     list_display = (
         "created_at", "ai_model", "provider", "agent_type", "tokens_used", "exact_cost_usd",
         "execution_time_ms", "error_code",
@@ -80,7 +49,7 @@ class AIStepExecutionAdmin(_ReadOnly):
 
 
 @admin.register(AIWorkflowGeneration)
-class AIWorkflowGenerationAdmin(_ReadOnly):
+class AIWorkflowGenerationAdmin(RecordAdmin):
     list_display = (
         "created_at", "user", "ai_model", "provider", "success", "generation_time_ms",
         "generated_workflow",

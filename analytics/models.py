@@ -45,7 +45,7 @@ class WorkflowExecutionMetric(models.Model):
 
 
 class WorkflowLearningData(models.Model):
-    """What a run can teach: one row a person who rated it; without a user, a row of the platform's own."""
+    """What a run can teach: a row for each person who rated it, or one without a person."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     execution = models.ForeignKey(
@@ -77,6 +77,7 @@ class WorkflowLearningData(models.Model):
             ),
         )
         indexes = (models.Index(fields=("-created_at", "-id"), name="learning_created"),)
+        permissions = (("read_feedback", "Can read comments and tags of feedback"),)
 
     def __str__(self) -> str:
         return str(self.execution_id)
