@@ -30,9 +30,7 @@ def build(execution_id: UUID, definition: WorkflowDefinition, segment: Segment) 
             for task, following in zip(segment.tasks, [*segment.tasks[1:], None], strict=True)
         ]
         return chain(*links) if len(links) > 1 else links[0]
-    header = [
-        _task(execution_id, definition, task, then=segment.body) for task in segment.header
-    ]
+    header = [_task(execution_id, definition, task, then=segment.body) for task in segment.header]
     return chord(header, _task(execution_id, definition, segment.body, then=None))
 
 

@@ -15,9 +15,10 @@ class WorkflowContext:
     """The documented context: who runs, in which session, on what data.
 
     For a run that starts, `data` is the object of its inputs. For a step, `data` holds `inputs`,
-    `steps` (those it reads, as `{id: {"status": .., "output": ..}}`) and `run` (facts of the run): the variables of
-    its expressions. `metadata` holds the identifiers of a step's call (`execution_id`, `step_execution_id`,
-    `attempt`, `idempotency_key`), which never reach expressions.
+    `steps` (those it reads, as `{id: {"status": .., "output": ..}}`) and `run` (facts of the run):
+    the variables of its expressions. `metadata` holds the identifiers of a step's call
+    (`execution_id`, `step_execution_id`, `attempt`, `idempotency_key`), which never reach
+    expressions.
     """
 
     user_id: str

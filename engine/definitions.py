@@ -12,7 +12,7 @@ from engine.models import WorkflowExecution, WorkflowVersion
 
 
 def parse(document: Any) -> WorkflowDefinition:
-    """The definition in a JSON document, with the step types of this process. Raises InvalidDefinition."""
+    """The definition in a JSON document. Raises InvalidDefinition."""
     return parsing.parse(document, executors=registry.executors())
 
 

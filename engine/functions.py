@@ -57,13 +57,15 @@ def workflow_function(
     """Registers a callable for FUNCTION steps under `name`; its type hints check the arguments.
 
     Args:
-        inline: cheap (milliseconds): may share a message with its neighbours. False for whatever waits or computes long.
+        inline: cheap (milliseconds): may share a message with its neighbours. False for whatever
+            waits or computes long.
         queue: the Celery queue that its steps run on.
     """
 
     def decorate(function: F) -> F:
         if name in _functions and _functions[name].call.__module__ != function.__module__:
             raise ValueError(f"the workflow function {name!r} is registered twice")
+        adapter: TypeAdapter[Any] = TypeAdapter(function)  # type: ignore[arg-type]  # a callable is one
         checked = validate_call(config=ConfigDict(strict=False))(function)
         _functions[name] = WorkflowFunction(
             name=name,
@@ -71,7 +73,7 @@ def workflow_function(
             call=checked,
             inline=inline,
             queue=queue,
-            schema=TypeAdapter(checked).json_schema(),
+            schema=adapter.json_schema(),
         )
         return function
 

@@ -1,4 +1,4 @@
-"""Directed acyclic graphs over step positions. Iterative throughout: 100,000 steps in a row are fine."""
+"""Directed acyclic graphs over step positions. Iterative: 100,000 steps in a row are fine."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews what is held, three times a lease. Its thread starts with the first step of a process."""
+    """Renews what is held, three times a lease, from a thread that the first step starts."""
 
     def __init__(self) -> None:
         self._held: dict[UUID, int] = {}

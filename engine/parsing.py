@@ -25,10 +25,10 @@ Executors = Mapping[str, WorkflowStepExecutor]
 
 _MAX_PROBLEMS = 100
 _STEP_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_CEL_WORDS = frozenset(
-    "as break const continue else false for function if import in let loop namespace null package"
-    " return true var void while".split()
-)
+_RESERVED = (  # words that CEL keeps for itself
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
+    "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+)  # fmt: skip
 _TEXT, _OBJECT, _FLAG, _IDS = "text", "an object", "true or false", "a list of step ids"
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     _TEXT: lambda value: isinstance(value, str),
@@ -164,7 +164,7 @@ class _Parser:
         index: dict[str, int] = {}
         for n, raw in enumerate(raw_steps):
             step_id = raw["id"]
-            if not _STEP_ID.fullmatch(step_id) or step_id in _CEL_WORDS:
+            if not _STEP_ID.fullmatch(step_id) or step_id in _RESERVED:
                 self.add(
                     f"steps[{n}].id",
                     f"step '{step_id[:80]}': an id is letters, digits and _, does not start with a"
@@ -282,10 +282,10 @@ class _Parser:
                         f"steps[{step.position}]",
                         f"step '{step.id}': an expression reads the unknown step '{other}'",
                     )
-        for position, other in graph.non_ancestors(pairs):
+        for position, unordered in graph.non_ancestors(pairs):
             self.add(
                 f"steps[{position}]",
-                f"step '{steps[position].id}': an expression reads step '{steps[other].id}',"
+                f"step '{steps[position].id}': an expression reads step '{steps[unordered].id}',"
                 " which does not come before it; add it to the dependencies",
             )
 
@@ -344,9 +344,7 @@ def _validation_problems(checks: JsonObject) -> list[Problem]:
     if "schema" in checks:
         problems += validation.schema_problems(checks["schema"], f"{path}.schema")
     variables = STEP_VARIABLES | {"output"}
-    return problems + validation.rules_problems(
-        checks.get("rules", []), f"{path}.rules", variables
-    )
+    return problems + validation.rules_problems(checks.get("rules", []), f"{path}.rules", variables)
 
 
 def _with_executor(

@@ -1,7 +1,8 @@
 """Ready steps -> the next segments of a run, each of which becomes one Celery canvas.
 
-A pure function of the definition and of what is ready. It never decides what may run (the rows do): a segment
-only says which messages carry the steps, and a message whose step is not ready does nothing.
+A pure function of the definition and of what is ready. It never decides what may run (the rows
+do): a segment only says which messages carry the steps, and a message whose step is not ready does
+nothing.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ Segment = Chain | Chord
 def next_segments(definition: WorkflowDefinition, ready: Collection[int]) -> list[Segment]:
     """The segments that carry the steps at the `ready` positions, and what follows them in line.
 
-    One ready step gives a chain along its linear stretch. Of several, those whose branches are one task each and
-    meet in one join give a chord; cheap ones that meet nowhere share messages; the others give a chain each.
+    One ready step gives a chain along its linear stretch. Of several, those whose branches are one
+    task each and meet in one join give a chord; cheap ones that meet nowhere share messages; the
+    others give a chain each.
     """
     segments: list[Segment] = []
     meeting: dict[int | None, list[Task]] = defaultdict(list)
@@ -72,7 +74,7 @@ def next_segments(definition: WorkflowDefinition, ready: Collection[int]) -> lis
 
 
 def _stretch(definition: WorkflowDefinition, start: int) -> tuple[tuple[Task, ...], int | None]:
-    """The tasks along the line that begins at `start`, and the join that the line ends in, if any."""
+    """The tasks along the line that begins at `start`, and the join that it ends in, if any."""
     groups: list[list[int]] = []
     position: int | None = start
     while position is not None:

@@ -1,8 +1,9 @@
 """What follows from a step that settled: which steps become ready, which are skipped.
 
-Every step counts on its own row how many of its dependencies have settled (`arrived`) and how many of those lead
-on (`live`). A step all of whose dependencies arrived is ready if one is live, else skipped, and skipping
-spreads (dead-path elimination; Leymann and Roller, Production Workflow, 2000).
+Every step counts on its own row how many of its dependencies have settled (`arrived`) and how many
+of those lead on (`live`). A step all of whose dependencies arrived is ready if one is live, else
+skipped, and skipping spreads (dead-path elimination; Leymann and Roller, Production Workflow,
+2000).
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def propagate(
 
     Args:
         counts: the present counters of at least the `affected` positions.
-        spread: whether skipping goes on beyond the dependents. A run that is failing only counts, so that a
-            retry can decide later.
+        spread: whether skipping goes on beyond the dependents. A run that is failing only counts,
+            so that a retry can decide later.
     """
     changes = Changes()
     todo = deque([settled])

@@ -1,8 +1,8 @@
 """Finds work that the broker or a worker lost, and plans it again.
 
-Every worker runs this every few seconds, and beat asks for it too. Looking is done by one at a time, under a transaction
-advisory lock; acting needs no lock, since every transition is conditional. All batches are bounded, and paged by key
-where a row could stay in the way of others.
+Every worker runs this every few seconds, and beat asks for it too. Looking is done by one at a
+time, under a transaction advisory lock; acting needs no lock, since every transition is
+conditional. All batches are bounded, and paged by key where a row could stay in the way of others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _LOCK = 0x776F726B666C6F77  # "workflow"
 _BATCH = 500
 _PAGES = 20
 _LONGEST_DELAY = timedelta(minutes=5)
-# More messages than this waiting: the queue is long rather than emptied, and sending again would only lengthen it.
+# More messages than this waiting: the queue is long rather than emptied, and sending again would
+# only lengthen it.
 _BACKLOG = 500
 
 
@@ -73,7 +74,9 @@ def _take_back(row: StepExecution) -> None:
     if advance is None:
         return
     metrics.leases_expired.inc()
-    logger.warning("run %s: step %r lost its worker %s", row.execution_id, row.step_id, row.lease_owner)
+    logger.warning(
+        "run %s: step %r lost its worker %s", row.execution_id, row.step_id, row.lease_owner
+    )
     if advance.ready:
         run = WorkflowExecution.objects.only("definition_version_id").get(id=row.execution_id)
         canvas.send(row.execution_id, flow.load_definition(run), advance.ready)

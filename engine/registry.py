@@ -1,4 +1,4 @@
-"""Step type -> executor. Written once at start; each app's `executors` and outside packages add to it."""
+"""Step type -> executor, written once at start by each app's `executors` and outside packages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def register(executor: type[WorkflowStepExecutor]) -> type[WorkflowStepExecutor]
     known = _executors.setdefault(executor.step_type, executor())
     if type(known) is not executor:
         raise AlreadyRegistered(
-            f"{executor.__qualname__} and {type(known).__qualname__} both claim {executor.step_type}"
+            f"{executor.__qualname__} and {type(known).__qualname__}"
+            f" both claim {executor.step_type}"
         )
     return executor
 
@@ -35,7 +36,7 @@ def executors() -> Mapping[str, WorkflowStepExecutor]:
 
 
 def discover() -> None:
-    """Imports `executors` and `workflow_functions` of every installed app, and what outside packages offer as entry points."""
+    """Imports every app's `executors` and `workflow_functions`, and outside packages' entry points."""
     autodiscover_modules("executors", "workflow_functions")
     for entry_point in entry_points(group=ENTRY_POINTS):
         entry_point.load()

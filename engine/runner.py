@@ -1,4 +1,4 @@
-"""One message's steps: claim, context, execute, settle, and what became ready. Never raises for a step."""
+"""One message's steps: claim, context, execute, settle, send. Never raises for a step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def run_steps(
     """Runs these steps one after the other and sends what became ready.
 
     Args:
-        then: the step that this message's canvas brings next by itself, so that it is not sent here.
+        then: the step that this message's canvas brings next by itself, so that it is not sent
+            here.
         trace: ids of the message, for the history.
     """
     started = flushed = time.monotonic()
@@ -136,9 +137,7 @@ def _failed(
     )
 
 
-def _settled(
-    claim: Claim, outcome: str, settle: Callable[[], Advance | None]
-) -> Advance | None:
+def _settled(claim: Claim, outcome: str, settle: Callable[[], Advance | None]) -> Advance | None:
     """Settles, also over a connection that broke: the claim makes a second try harmless."""
     for delay in (*_RECONNECT, None):
         try:
@@ -188,8 +187,8 @@ def check_rules(validation_rules: JsonObject, output: JsonObject, context: Workf
 def time_limit(seconds: float) -> Iterator[None]:
     """Raises StepTimedOut in the block after so many seconds.
 
-    Works in a process's main thread (prefork workers). On a thread pool the executor's own timeouts count: no signal
-    reaches a thread.
+    Works in a process's main thread (prefork workers). On a thread pool the executor's own
+    timeouts count: no signal reaches a thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -80,7 +80,9 @@ def _entry_name(schedule: WorkflowSchedule) -> str:
 
 @before_task_publish.connect
 def stamp(sender: str | None = None, headers: dict[str, Any] | None = None, **_: Any) -> None:
-    """Gives a schedule's message the time at which beat sent it, which decides the due time it stands for."""
+    """Gives a schedule's message the time at which beat sent it, which decides the due time it
+    stands for.
+    """
     if sender == FIRE_SCHEDULE and headers is not None:
         headers.setdefault(SENT_AT, datetime.now(UTC).isoformat())
 
@@ -88,8 +90,8 @@ def stamp(sender: str | None = None, headers: dict[str, Any] | None = None, **_:
 def due_time(schedule: WorkflowSchedule, sent_at: datetime) -> datetime:
     """The due time that a message sent at this moment stands for.
 
-    For cron the last match up to then; for an interval the nearest point of the grid that begins with the
-    schedule's creation. Several beats, late messages and repeated ones give the same time.
+    For cron the last match up to then; for an interval the nearest point of the grid that begins
+    with the schedule's creation. Several beats, late messages and repeated ones give the same time.
     """
     if schedule.cron:
         local = sent_at.astimezone(schedule.timezone) + timedelta(minutes=1)
@@ -133,9 +135,7 @@ def fire(schedule_id: UUID, *, sent_at: str | None) -> str:
 
 
 def _last_run_is_open(schedule: WorkflowSchedule) -> bool:
-    return ScheduleFire.objects.filter(
-        schedule=schedule, execution__status__in=_OPEN
-    ).exists()
+    return ScheduleFire.objects.filter(schedule=schedule, execution__status__in=_OPEN).exists()
 
 
 def _start(schedule: WorkflowSchedule, fired: ScheduleFire) -> str:

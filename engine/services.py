@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.ids import uuid7
 from core.models import User
 from engine import canvas, contexts, definitions, metrics, registry, runner, selectors, validation
@@ -139,8 +139,10 @@ class WorkflowEngine:
                 self.state_manager.start(run, definition)
         except IntegrityError:
             # Two requests with one key raced: the other one started the run.
-            earlier = idempotency_key and _earlier(context.user_id, idempotency_key, request_hash)
-            if not earlier:
+            if idempotency_key is None:
+                raise
+            earlier = _earlier(context.user_id, idempotency_key, request_hash)
+            if earlier is None:
                 raise
             return earlier
         return run
@@ -158,7 +160,9 @@ class WorkflowEngine:
         return self.state_manager.cancel(_uuid(execution_id))
 
     def retry_workflow(self, execution_id: str | UUID) -> bool:
-        """Lets a failed run go on: its failed steps again, then what was cancelled because of them."""
+        """Lets a failed run go on: its failed steps again, then what was cancelled because of
+        them.
+        """
         return self.state_manager.retry(_uuid(execution_id))
 
     def answer_step(

@@ -10,15 +10,18 @@ from django.db import connection
 
 from engine.models import StepStatus
 
-# Counters of many steps and what follows from them. Only a pending step changes its status, so that a step that
-# was cancelled meanwhile keeps counting without coming back to life. Answers with the positions that changed status.
+# Counters of many steps and what follows from them. Only a pending step changes its status, so
+# that a step that
+# was cancelled meanwhile keeps counting without coming back to life. Answers with the positions
+# that changed status.
 _ADVANCE = """
 UPDATE workflow_step_executions AS step
    SET arrived = change.arrived,
        live = change.live,
        status = CASE WHEN step.status = 'pending' THEN change.status ELSE step.status END,
        next_send_at = CASE WHEN step.status = 'pending' AND change.status = 'ready'
-                           THEN statement_timestamp() + %s ELSE step.next_send_at END,
+                           THEN statement_timestamp() + make_interval(secs => %s) ELSE
+                           step.next_send_at END,
        completed_at = CASE WHEN step.status = 'pending' AND change.status = 'skipped'
                            THEN statement_timestamp() ELSE step.completed_at END
   FROM unnest(%s::int[], %s::int[], %s::int[], %s::text[])
@@ -40,7 +43,8 @@ INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attem
 SELECT execution_id, 'step.cancelled', step_id, scope, attempt, '{}' FROM cancelled
 """
 
-# Messages that did not bring their step to a worker in time: the next one is presumed lost after twice as long.
+# Messages that did not bring their step to a worker in time: the next one is presumed lost after
+# twice as long.
 _RESEND = """
 WITH lost AS (
     SELECT step.id
@@ -53,7 +57,8 @@ WITH lost AS (
        FOR UPDATE OF step SKIP LOCKED
 )
 UPDATE workflow_step_executions AS step
-   SET next_send_at = statement_timestamp() + least(%s * power(2, least(step.sends, 10)), %s),
+   SET next_send_at = statement_timestamp()
+           + make_interval(secs => least(%s * power(2, least(step.sends, 10)), %s)),
        sends = least(step.sends + 1, 1000)
   FROM lost
  WHERE step.id = lost.id
@@ -63,7 +68,7 @@ RETURNING step.execution_id, step.position, step.step_id, step.scope, step.attem
 
 _RENEW = """
 UPDATE workflow_step_executions AS step
-   SET lease_expires_at = statement_timestamp() + %s
+   SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)
   FROM unnest(%s::uuid[], %s::int[]) AS held (id, attempt)
  WHERE step.id = held.id AND step.attempt = held.attempt AND step.status = 'running'
 """
@@ -78,13 +83,17 @@ def advance(
     """Writes (position, arrived, live, status that a pending step takes).
 
     Returns:
-        The positions that are ready and those that are skipped now, of those that were to become so.
+        The positions that are ready and those that are skipped now, of those that were to become
+        so.
     """
     if not changes:
         return [], []
     positions, arrived, live, statuses = (list(column) for column in zip(*changes, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE, [resend_after, positions, arrived, live, statuses, execution_id])
+        cursor.execute(
+            _ADVANCE,
+            [resend_after.total_seconds(), positions, arrived, live, statuses, execution_id],
+        )
         stored = dict(cursor.fetchall())
     wanted = dict(zip(positions, statuses, strict=True))
     flipped = {n: status for n, status in stored.items() if wanted[n] == status}
@@ -106,14 +115,18 @@ def take_lost_messages(
     """Ready steps whose message counts as lost, oldest first, and pushes their next time away.
 
     Returns:
-        Rows of (execution id, position, step id, scope, attempt, sends, whether it is a retry that came due).
+        Rows of (execution id, position, step id, scope, attempt, sends, whether it is a retry that
+        came due).
     """
     with connection.cursor() as cursor:
-        cursor.execute(_RESEND, [limit, resend_after, at_most])
-        return cursor.fetchall()
+        cursor.execute(_RESEND, [limit, resend_after.total_seconds(), at_most.total_seconds()])
+        rows: list[tuple[UUID, int, str, str, int, int, bool]] = cursor.fetchall()
+    return rows
 
 
 def renew_leases(held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> None:
     """Prolongs the leases of these (step execution id, attempt), where they are still held."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [lease, [i for i, _ in held], [attempt for _, attempt in held]])
+        cursor.execute(
+            _RENEW, [lease.total_seconds(), [pk for pk, _ in held], [n for _, n in held]]
+        )

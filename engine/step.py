@@ -83,7 +83,8 @@ class StepResult:
 class WorkflowStepExecutor(ABC):
     """Carries out the steps of one type. Stateless: one instance serves every thread.
 
-    The four abstract methods are the documented interface; the others have defaults that suit most types.
+    The four abstract methods are the documented interface; the others have defaults that suit most
+    types.
     """
 
     step_type: ClassVar[str]
@@ -124,7 +125,9 @@ class WorkflowStepExecutor(ABC):
         return rules.interpolations(step.config, "config")
 
     def problems(self, step: WorkflowStep) -> list[Problem]:
-        """What is wrong with the configuration beyond its schema; paths are relative to the step."""
+        """What is wrong with the configuration beyond its schema; paths are relative to the
+        step.
+        """
         return []
 
     def branches(self, step: WorkflowStep) -> list[tuple[str, str]]:

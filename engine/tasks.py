@@ -17,13 +17,15 @@ class StandaloneTask(Task):  # type: ignore[type-arg]
 
     ignore_result = False
 
-    @property
+    @property  # type: ignore[misc]  # Celery's own is settable, ours is always the database
     def backend(self) -> DatabaseBackend:
         return DatabaseBackend(app=self.app)
 
 
 @shared_task(name="engine.run_steps", bind=True, ignore_result=True)
-def run_steps(self: Task[Any, Any], execution_id: str, positions: list[int], then: int | None) -> None:
+def run_steps(
+    self: Task[Any, Any], execution_id: str, positions: list[int], then: int | None
+) -> None:
     """Runs these steps of a run."""
     request = self.request
     trace = {"task": request.id, "root": request.root_id, "group": request.group}

@@ -34,7 +34,9 @@ def stop(**_: Any) -> None:
 
 
 def serve_metrics(port: int) -> None:
-    """Serves /metrics on the port, unless 0. Workers of one machine share figures, so the first one serves them."""
+    """Serves /metrics on the port, unless 0. Workers of one machine share figures, so the first
+    one serves them.
+    """
     if not port:
         return
     registry = CollectorRegistry()

@@ -26,7 +26,9 @@ def create_workflow(*, document: Any, owner: User | None, is_shared: bool = Fals
 
 
 def update_workflow(*, workflow: Workflow, document: Any, user: User | None) -> Workflow:
-    """Gives the workflow a new version; runs that have started keep theirs. Raises InvalidDefinition."""
+    """Gives the workflow a new version; runs that have started keep theirs. Raises
+    InvalidDefinition.
+    """
     definition = definitions.parse(document)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update().get(id=workflow.id)

@@ -1,4 +1,4 @@
-"""DATA_COLLECTION: values given at start, CSV or JSON sent with the call, or a form that a person fills in."""
+"""DATA_COLLECTION: values given at start, CSV or JSON sent with the call, or a person's form."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class NoBranchChosen(StepRefused):
 
 @register
 class DecisionExecutor(WorkflowStepExecutor):
-    """Chooses among the steps that depend on it. Dependents that no branch ever names always go on."""
+    """Chooses among its dependents. Those that no branch ever names always go on."""
 
     step_type = "DECISION"
     description = "Chooses branches by rules (CEL), or asks a person to choose."

@@ -73,9 +73,7 @@ class ValidationExecutor(WorkflowStepExecutor):
         found: list[Problem] = []
         if "schema" in step.config:
             found += validation.schema_problems(step.config["schema"], "config.schema")
-        found += validation.rules_problems(
-            step.config.get("rules", []), "config.rules", _VARIABLES
-        )
+        found += validation.rules_problems(step.config.get("rules", []), "config.rules", _VARIABLES)
         return found
 
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:

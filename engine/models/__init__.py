@@ -1,4 +1,4 @@
-"""The engine's rows. Documented tables keep their names; `definition.WorkflowDefinition` is the value."""
+"""The engine's rows; the value of a definition is `definition.WorkflowDefinition`."""
 
 from engine.models.definitions import Workflow, WorkflowVersion
 from engine.models.executions import (

@@ -57,7 +57,7 @@ class Workflow(models.Model):
 
 
 class WorkflowVersion(models.Model):
-    """One definition that a workflow has had. Never changed: runs keep the one they started with."""
+    """One definition that a workflow has had. Never changed: runs keep theirs."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")

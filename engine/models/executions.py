@@ -62,7 +62,9 @@ class WorkflowExecution(models.Model):
         default=False, help_text="A step failed: nothing new starts, running steps finish."
     )
     exits_left = models.IntegerField(help_text="Steps at the end of the graph not settled yet.")
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
+    idempotency_key = models.CharField(  # noqa: DJ001 - NULL is what the unique constraint lets repeat
+        max_length=255, null=True, blank=True
+    )
     request_hash = models.CharField(max_length=64, blank=True, default="")
     metrics_recorded_at = models.DateTimeField(null=True)
 
@@ -107,15 +109,15 @@ class WorkflowExecution(models.Model):
 
 
 class StepExecution(models.Model):
-    """One step of one run, from the run's start to its end; see `engine.propagation` for the counters.
+    """One step of one run, from the run's start to its end; see `engine.propagation` for the
+    counters.
 
-    `position` is the step's number in the definition. `scope` is "" or names one of several instances of the step.
+    `position` is the step's number in the definition. `scope` is "" or names one of several
+    instances of the step.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(
-        WorkflowExecution, on_delete=models.CASCADE, related_name="steps"
-    )
+    execution = models.ForeignKey(WorkflowExecution, on_delete=models.CASCADE, related_name="steps")
     step_id = models.CharField(max_length=255)
     step_type = models.CharField(max_length=50)
     status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.PENDING)
@@ -133,7 +135,9 @@ class StepExecution(models.Model):
     attempt = models.PositiveIntegerField(default=0, help_text="Fence: rises with every claim.")
     error_code = models.CharField(max_length=50, blank=True, default="")
     waiting_for = models.CharField(max_length=20, blank=True, default="")
-    waiting_data = EncryptedJSONField(null=True, help_text="Title, form and details for the answer.")
+    waiting_data = EncryptedJSONField(
+        null=True, help_text="Title, form and details for the answer."
+    )
     measurements = models.JSONField(null=True, help_text="[[name, value, unit], ...]")
     lease_owner = models.CharField(max_length=100, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True)
@@ -172,7 +176,9 @@ class StepExecution(models.Model):
 
 
 class ExecutionEvent(models.Model):
-    """One line of a run's history, written in the transaction of what it tells. Holds no payload."""
+    """One line of a run's history, written in the transaction of what it tells. Holds no
+    payload.
+    """
 
     id = models.BigAutoField(primary_key=True)
     execution = models.ForeignKey(

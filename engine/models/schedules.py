@@ -25,7 +25,9 @@ class WorkflowSchedule(models.Model):
         related_name="schedules",
         help_text="Whose runs these are.",
     )
-    context = EncryptedJSONField(default=dict, blank=True, help_text="What each run is started with.")
+    context = EncryptedJSONField(
+        default=dict, blank=True, help_text="What each run is started with."
+    )
     cron = models.CharField(
         max_length=100, blank=True, default="", help_text="minute hour day month weekday"
     )

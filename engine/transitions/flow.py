@@ -49,9 +49,7 @@ def resend_after() -> timedelta:
     return timedelta(seconds=settings.ENGINE_RESEND_SECONDS)
 
 
-def advance(
-    run: WorkflowExecution, definition: WorkflowDefinition, settled: Settled
-) -> Advance:
+def advance(run: WorkflowExecution, definition: WorkflowDefinition, settled: Settled) -> Advance:
     """Counts a settled step at its dependents, and finishes the run where it was the last."""
     positions = list(affected(definition.graph, settled))
     counts = {
@@ -110,9 +108,7 @@ def begin_failing(run: WorkflowExecution, error: PlatformError, where: str) -> N
     WorkflowExecution.objects.filter(id=run.id).update(
         failing=True,
         error_code=error.code,
-        error_message=seal(
-            WorkflowExecution, run.id, "error_message", f"{where}: {error.message}"
-        ),
+        error_message=seal(WorkflowExecution, run.id, "error_message", f"{where}: {error.message}"),
     )
     history.record(history.EXECUTION_FAILING, execution_id=run.id, code=error.code, at=where)
     statements.cancel_steps(run.id, _OPEN_STEPS)
@@ -121,14 +117,10 @@ def begin_failing(run: WorkflowExecution, error: PlatformError, where: str) -> N
 def end(run: WorkflowExecution, status: ExecutionStatus, kind: str, **columns: object) -> None:
     """Writes a final status and tells the receivers after the commit."""
     run.status = status
-    WorkflowExecution.objects.filter(id=run.id).update(
-        status=status, completed_at=Now(), **columns
-    )
+    WorkflowExecution.objects.filter(id=run.id).update(status=status, completed_at=Now(), **columns)
     history.record(kind, execution_id=run.id)
     execution_id = run.id
-    transaction.on_commit(
-        lambda: _tell(execution_id), robust=True
-    )
+    transaction.on_commit(lambda: _tell(execution_id), robust=True)
 
 
 def _tell(execution_id: UUID) -> None:
@@ -138,11 +130,11 @@ def _tell(execution_id: UUID) -> None:
 def _results(run: WorkflowExecution, definition: WorkflowDefinition) -> JsonObject:
     if definition.outputs is None:
         outputs = contexts.read_outputs(run.id, definition, definition.exit_points)
-        return {n: outputs[n].get("output") for n in definition.exit_points if "output" in outputs[n]}
+        return {
+            n: outputs[n].get("output") for n in definition.exit_points if "output" in outputs[n]
+        }
     variables = contexts.variables(run, definition, definition.output_reads)
-    return {
-        name: rules.evaluate(source, variables) for name, source in definition.outputs.items()
-    }
+    return {name: rules.evaluate(source, variables) for name, source in definition.outputs.items()}
 
 
 def load_definition(run: WorkflowExecution) -> WorkflowDefinition:

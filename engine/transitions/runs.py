@@ -96,7 +96,9 @@ def cancel(execution_id: UUID) -> bool:
 
 
 def retry(execution_id: UUID) -> Advance | None:
-    """FAILED -> RUNNING: failed steps again, and what was cancelled because of them. None if not failed."""
+    """FAILED -> RUNNING: failed steps again, and what was cancelled because of them. None if not
+    failed.
+    """
     with transaction.atomic():
         run = flow.lock_run(execution_id)
         if run is None or run.status != ExecutionStatus.FAILED:

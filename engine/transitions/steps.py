@@ -200,7 +200,9 @@ def wait(
 def answer(
     row: StepExecution, result: StepResult, definition: WorkflowDefinition, *, by: UUID
 ) -> Advance | None:
-    """WAITING -> COMPLETED with what the executor made of the answer. None where it waits no more."""
+    """WAITING -> COMPLETED with what the executor made of the answer. None where it waits no
+    more.
+    """
     with transaction.atomic():
         run = flow.lock_run(row.execution_id)
         waiting = StepExecution.objects.filter(
@@ -212,9 +214,7 @@ def answer(
         if run is None or not changed:
             return None
         history.record_step(history.STEP_COMPLETED, row, answered_by=str(by))
-        settled = Settled(
-            position=row.position, open=_open(definition, row.position, result)
-        )
+        settled = Settled(position=row.position, open=_open(definition, row.position, result))
         return flow.advance(run, definition, settled)
 
 
@@ -330,9 +330,7 @@ def expired_leases(*, after: tuple[datetime, UUID] | None, limit: int) -> list[S
     rows = StepExecution.objects.filter(status=StepStatus.RUNNING, lease_expires_at__lte=Now())
     if after is not None:
         expiry, pk = after
-        rows = rows.filter(
-            Q(lease_expires_at__gt=expiry) | Q(lease_expires_at=expiry, id__gt=pk)
-        )
+        rows = rows.filter(Q(lease_expires_at__gt=expiry) | Q(lease_expires_at=expiry, id__gt=pk))
     return list(
         rows.defer("input_data", "output_data", "error_message", "waiting_data").order_by(
             "lease_expires_at", "id"

@@ -13,7 +13,7 @@ from core.models import User
 from engine.errors import NotWaiting
 from engine.models import StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
-from tests.support.workers import Worker, finish, wait_until
+from tests.support.workers import finish, wait_until
 from tests.support.workflows import calls, definition, start, statuses, step
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -66,8 +66,14 @@ def test_outputs_are_what_the_definition_says(user: User) -> None:
 
 def test_form_waits_for_a_person(user: User) -> None:
     form = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-    ask = {"step_type": "DATA_COLLECTION", "config": {"source": "form", "title": "Who?", "form": form}}
-    greet = {"step_type": "TRANSFORM", "config": {"output": {"text": "'Hello ' + steps.ask.output.name"}}}
+    ask = {
+        "step_type": "DATA_COLLECTION",
+        "config": {"source": "form", "title": "Who?", "form": form},
+    }
+    greet = {
+        "step_type": "TRANSFORM",
+        "config": {"output": {"text": "'Hello ' + steps.ask.output.name"}},
+    }
     run = start(definition(step("ask", **ask), step("greet", "ask", **greet)), user=user)
     wait_for(run.id, "ask", "waiting")
     engine = WorkflowEngine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from uuid import UUID
 
 import pytest
 from django.db.models import Count
@@ -13,10 +14,10 @@ from engine import history
 from engine.broker import _client, queue_lengths
 from engine.models import ExecutionEvent, StepExecution
 from tests.support.workers import Worker, finish, wait_until
-from tests.support.workflows import calls, definition, start, step
+from tests.support.workflows import calls, definition, start, statuses, step
 
 
-def outcomes(execution_id: object) -> list[int]:
+def outcomes(execution_id: UUID) -> list[int]:
     """How many committed outcomes each step of a run has."""
     ends = (history.STEP_COMPLETED, history.STEP_FAILED, history.STEP_SKIPPED)
     return list(
@@ -33,7 +34,8 @@ def test_killed_child_costs_an_attempt_and_nothing_else(user: User, worker: Work
     )
     run = start(document, user=user)
     row = StepExecution.objects.get(execution=run, step_id="a")
-    wait_until(lambda: row.refresh_from_db() or row.status == "running", what="the step to run")
+    wait_until(lambda: statuses(run.id)["a"] == "running", what="the step to run")
+    row.refresh_from_db()
     pid = int(row.lease_owner.split(":")[1])
     assert pid in {child.pid for child in worker.children()}
     os.kill(pid, signal.SIGKILL)
@@ -83,7 +85,9 @@ def test_step_that_kills_its_worker_fails_in_the_end(user: User, worker: Worker)
 def test_message_delivered_five_times_has_one_outcome(user: User) -> None:
     from engine import canvas, definitions
 
-    run = start(definition(step("a", **calls("tests.slow", seconds=0.1)), step("b", "a")), user=user)
+    run = start(
+        definition(step("a", **calls("tests.slow", seconds=0.1)), step("b", "a")), user=user
+    )
     for _ in range(4):
         canvas.send(run.id, definitions.of_run(run.id), [0])
     assert finish(run.id).status == "completed"

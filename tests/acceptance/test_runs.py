@@ -9,7 +9,7 @@ import pytest
 from core.models import User
 from engine import history
 from engine.models import ExecutionEvent, WorkflowExecution
-from tests.support.workers import Worker, finish
+from tests.support.workers import finish
 from tests.support.workflows import calls, definition, start, statuses, step
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -28,7 +28,9 @@ def test_one_step(user: User) -> None:
 
 def test_slow_stretch_is_one_chain_of_as_many_tasks(user: User) -> None:
     ids = ["a", "b", "c", "d"]
-    steps = [step(n, *ids[k - 1 : k] if k else (), **calls("tests.slow")) for k, n in enumerate(ids)]
+    steps = [
+        step(n, *ids[k - 1 : k] if k else (), **calls("tests.slow")) for k, n in enumerate(ids)
+    ]
     run = finish(start(definition(*steps), user=user).id)
     assert run.status == "completed"
     seen = started(run)

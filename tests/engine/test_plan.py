@@ -12,7 +12,9 @@ from tests.engine.test_graph import dags
 
 
 def defined(spec: dict[str, str]) -> WorkflowDefinition:
-    """Steps from `{"c": "a b"}`; a capital first letter makes a step slow, `@` puts it on the queue `ai`."""
+    """Steps from `{"c": "a b"}`; a capital first letter makes a step slow, `@` puts it on the
+    queue `ai`.
+    """
     names = [name.strip("@") for name in spec]
     index = {name: n for n, name in enumerate(names)}
     steps = tuple(

@@ -104,9 +104,7 @@ def finish(execution_id: UUID, *, seconds: float = 30) -> WorkflowExecution:
     pytest.fail(f"run not ended in {seconds:g} s: {shown} {[str(e) for e in events]}")
 
 
-def _running(
-    queue: str, pool: str, concurrency: int, folder: Path
-) -> Iterator[Worker]:
+def _running(queue: str, pool: str, concurrency: int, folder: Path) -> Iterator[Worker]:
     worker = Worker(queue, pool=pool, concurrency=concurrency, folder=folder)
     worker.start()
     try:
@@ -132,7 +130,9 @@ def shared_ai_worker(django_db_setup: None, worker_folder: Path) -> Iterator[Wor
 
 @pytest.fixture
 def worker(transactional_db: None, shared_worker: Worker) -> Worker:
-    """A prefork worker of two processes on the queue `default`, started again where a test killed it."""
+    """A prefork worker of two processes on the queue `default`, started again where a test killed
+    it.
+    """
     if shared_worker.process is None or shared_worker.process.poll() is not None:
         shared_worker.start()
     return shared_worker
