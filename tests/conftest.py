@@ -1,3 +1,3 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ["tests.support.workers", "tests.support.workflows"]
+pytest_plugins = ["tests.support.workers", "tests.support.workflows", "tests.support.cast"]

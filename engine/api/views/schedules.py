@@ -66,13 +66,18 @@ class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.retrieve(request, *args, **kwargs)
 
-    @extend_schema(tags=["schedules"], summary="Replace a schedule")
-    def put(self, request: Request, schedule_id: UUID) -> Response:
-        return self._change(request, partial=False)
-
-    @extend_schema(tags=["schedules"], summary="Change a schedule")
+    @extend_schema(
+        tags=["schedules"],
+        summary="Change a schedule",
+        description="From an interval to cron: set `interval_seconds` to null too; and back: "
+        "set `cron` to an empty text.",
+    )
     def patch(self, request: Request, schedule_id: UUID) -> Response:
-        return self._change(request, partial=True)
+        schedule = self.get_object()
+        body = WorkflowScheduleSerializer(schedule, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        _save(schedule, body.validated_data, user=caller(self))
+        return Response(WorkflowScheduleSerializer(schedule).data)
 
     @extend_schema(
         tags=["schedules"], summary="Delete a schedule; its runs stay", responses={204: None}
@@ -80,13 +85,6 @@ class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
     def delete(self, request: Request, schedule_id: UUID) -> Response:
         schedules.delete_schedule(self.get_object())
         return Response(status=204)
-
-    def _change(self, request: Request, *, partial: bool) -> Response:
-        schedule = self.get_object()
-        body = WorkflowScheduleSerializer(schedule, data=request.data, partial=partial)
-        body.is_valid(raise_exception=True)
-        _save(schedule, body.validated_data, user=caller(self))
-        return Response(WorkflowScheduleSerializer(schedule).data)
 
 
 def _save(schedule: WorkflowSchedule, values: dict[str, Any], *, user: User) -> None:
