@@ -189,6 +189,12 @@ def test_roots_servers_move_out_of_a_closed_folder(
     assert LocalServers(closed / "var").home == servers.home
 
 
+def test_with_servers_elsewhere_nothing_is_started(folder: Path) -> None:
+    with LocalServers(folder, postgres=False, valkey=False) as servers:
+        assert servers.environment == {}
+    assert list(folder.iterdir()) == []
+
+
 def test_one_folder_has_one_supervisor(folder: Path) -> None:
     with (
         only_one(folder),

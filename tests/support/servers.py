@@ -81,6 +81,8 @@ def remove_leftovers() -> None:
     for folder in SOCKETS_PARENT.glob(f"{FOLDER_PREFIX}*"):
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
             continue
+        if not (folder / "run.lock").exists():
+            continue  # a run that is just starting
         try:
             with only_one(folder):
                 LocalServers(folder).end_leftovers()

@@ -40,10 +40,13 @@ class LocalServers:
     ) -> None:
         self.data_dir = data_dir
         self.durable = durable
-        self.account = accounts.choose(recorded_home(data_dir) / "postgres")
-        self.home = choose_home(data_dir, self.account)
         self.wants_postgres = postgres
         self.wants_valkey = valkey
+        self.account = Account()
+        self.home = recorded_home(data_dir)
+        if postgres or valkey:
+            self.account = accounts.choose(self.home / "postgres")
+            self.home = choose_home(data_dir, self.account)
         self.sockets: Path | None = None
         self.postgres: Postgres | None = None
         self.valkey: Valkey | None = None
