@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -13,19 +13,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from core.errors import PlatformError
-from core.models import User
 from engine import definitions
+from engine.admin.access import ModelAdmin, operator, page_url
+from engine.admin.forms import problem_texts
 from engine.definition import InvalidDefinition
 from templates import selectors, services
 from templates.forms import CategoryForm, TemplateForm, indented
 from templates.models import WorkflowCategory, WorkflowTemplate
-
-if TYPE_CHECKING:
-    _TemplateAdmin = admin.ModelAdmin[WorkflowTemplate]
-    _CategoryAdmin = admin.ModelAdmin[WorkflowCategory]
-else:
-    # Generic for the type checker only.
-    _TemplateAdmin = _CategoryAdmin = admin.ModelAdmin
 
 
 class CategoryFilter(admin.SimpleListFilter):
@@ -50,7 +44,7 @@ class CategoryFilter(admin.SimpleListFilter):
 
 
 @admin.register(WorkflowTemplate)
-class WorkflowTemplateAdmin(_TemplateAdmin):
+class WorkflowTemplateAdmin(ModelAdmin[WorkflowTemplate]):
     form = TemplateForm
     list_display = ("name", "category", "starter", "is_active", "usage_count", "updated_at")
     list_filter = (CategoryFilter, "is_active", "ai_generated")
@@ -76,7 +70,7 @@ class WorkflowTemplateAdmin(_TemplateAdmin):
         try:
             definition = definitions.parse(template.definition())
         except InvalidDefinition as error:
-            return f"{error.message} {error.problems[0].message}"
+            return "; ".join(problem_texts(error))
         items = format_html_join(
             "",
             "<li>{} <small>({}, <code>{}</code>)</small></li>",
@@ -96,25 +90,21 @@ class WorkflowTemplateAdmin(_TemplateAdmin):
         description="Instantiate: make workflows of your own", permissions=["instantiate"]
     )
     def instantiate(self, request: HttpRequest, queryset: QuerySet[WorkflowTemplate]) -> None:
-        assert isinstance(request.user, User)  # noqa: S101 - the admin's own check came first
+        user = operator(request)
         for template in queryset:
             try:
-                workflow = services.instantiate_template(template=template, user=request.user)
+                workflow = services.instantiate_template(template=template, user=user)
             except PlatformError as error:
-                found = "; ".join(p.message for p in error.problems)
-                text = f"'{template.name}': {error.message} {found}"
+                text = f"'{template.name}': {'; '.join(problem_texts(error))}"
                 self.message_user(request, text, messages.ERROR)
                 continue
-            address = reverse("admin:workflow_engine_workflow_change", args=[workflow.pk])
-            self.message_user(
-                request,
-                format_html('The workflow <a href="{}">{}</a> is yours.', address, workflow.name),
-                messages.SUCCESS,
-            )
+            link = format_html('<a href="{}">{}</a>', page_url(workflow), workflow.name)
+            text = format_html("The workflow {} is yours.", link)
+            self.message_user(request, text, messages.SUCCESS)
 
 
 @admin.register(WorkflowCategory)
-class WorkflowCategoryAdmin(_CategoryAdmin):
+class WorkflowCategoryAdmin(ModelAdmin[WorkflowCategory]):
     form = CategoryForm
     list_display = ("tree", "description", "template_count")
     search_fields = ("name", "description")

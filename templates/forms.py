@@ -1,15 +1,12 @@
-"""Forms of the admin: JSON that is checked as the API checks it, with errors by step and field."""
+"""Forms of the admin: templates with errors that name step and field, categories as a tree."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 
-from core.errors import PlatformError
-from core.json import parse_json
+from engine.admin.forms import JsonObjectField
 from engine.definition import MAX_BYTES
 from templates import selectors, validation
 from templates.models import WorkflowCategory, WorkflowTemplate
@@ -29,50 +26,17 @@ def indented(name: str, depth: int) -> str:
     return f"{_INDENT * depth}{name}"
 
 
-class DocumentField(forms.CharField):
-    """A JSON document, shown indented and read through the boundary parser."""
-
-    def __init__(self, *, rows: int, **options: Any) -> None:
-        style = "width: 100%; font-family: monospace"
-        widget = forms.Textarea(attrs={"rows": rows, "style": style, "spellcheck": "false"})
-        super().__init__(widget=widget, strip=False, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        # What could not be read is shown again as it was typed.
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return parse_json((value or "{}").encode(), max_bytes=MAX_BYTES)
-        except PlatformError as error:
-            problems = [f"{p.path}: {p.message}" for p in error.problems]
-            raise ValidationError(problems or [error.message]) from None
-
-    def validate(self, value: Any) -> None:
-        if self.required and not value:
-            raise ValidationError(self.error_messages["required"], code="required")
-
-    def run_validators(self, value: Any) -> None:
-        """A document is no text: `save_template` and the form check what it says."""
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return bool(self.to_python(data) != initial)
-        except ValidationError:
-            return True
-
-
 class TemplateForm(_TemplateForm):
     category = forms.ChoiceField()
-    template = DocumentField(
+    template = JsonObjectField(
+        max_bytes=MAX_BYTES,
         rows=40,
         label="Definition",
         help_text="Name, description and category above count, whatever the definition says.",
     )
-    sample_input = DocumentField(rows=16, required=False)
-    expected = DocumentField(
+    sample_input = JsonObjectField(max_bytes=MAX_BYTES, rows=16)
+    expected = JsonObjectField(
         rows=16,
-        required=False,
         help_text='{"status", "results", "steps": {step: status}, "answers": {step: answer}}',
     )
 

@@ -129,18 +129,24 @@ def _load_template(starter: starters.StarterTemplate) -> str:
     digest = starters.digest(starter.content)
     if row is None:
         row, outcome = WorkflowTemplate(key=starter.key), "created"
+    elif row.catalogue_digest != starters.digest(_content(row)):
+        return "kept"
     elif row.catalogue_digest == digest:
         return "unchanged"
-    elif row.catalogue_digest != starters.digest(
-        {name: getattr(row, name) for name in starter.content}
-    ):
-        return "kept"
     else:
         outcome = "updated"
     for name, value in {**starter.content, "catalogue_digest": digest}.items():
         setattr(row, name, value)
-    save_template(template=row)
+    try:
+        save_template(template=row)
+    except InvalidTemplate as error:
+        message = f"The starter template '{starter.key}' is not valid."
+        raise InvalidTemplate(message, problems=error.problems) from None
     return outcome
+
+
+def _content(row: WorkflowTemplate) -> JsonObject:
+    return {name: getattr(row, name) for name in starters.CONTENT}
 
 
 def _overridden(document: JsonObject, overrides: JsonObject) -> JsonObject:

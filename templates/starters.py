@@ -12,6 +12,9 @@ from typing import Any
 from core.json import JsonObject, parse_json
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+CONTENT = ("name", "description", "category", "template", "sample_input", "expected")
+"""The columns of a template that its file decides."""
+
 _CATEGORIES = "categories.json"
 
 
@@ -35,11 +38,10 @@ class StarterTemplate:
 
     @property
     def content(self) -> JsonObject:
-        """The columns that the file decides."""
+        """The columns of `CONTENT`."""
+        head = {name: self.template[name] for name in ("name", "description", "category")}
         return {
-            "name": self.template["name"],
-            "description": self.template["description"],
-            "category": self.template["category"],
+            **head,
             "template": self.template,
             "sample_input": self.sample_input,
             "expected": self.expected,
