@@ -11,7 +11,8 @@ from core.json import JsonObject
 from engine import validation
 
 _MAX_VALUES = 500  # values that one instance may have
-_MAX_TRIES = 24  # candidates for one value
+_MAX_TRIES = 200  # candidates for one value
+_MAX_OPTIONS = 100  # of an enumeration
 _MAX_ITEMS = 50
 _MAX_DEPTH = 12
 _LONG, _SHORT = 600, 120  # characters of a text, of a title
@@ -30,12 +31,20 @@ def fill(schema: JsonObject, material: Material) -> Any:
     Raises:
         Unfillable: where the material and the schema's own hints do not make one.
     """
-    for whole in (True, False):
-        value = _Filler(schema, material, optional=whole).value(schema, "", 0)
-        problems = validation.check_value(value, schema=schema)
-        if not problems:
-            return value
-    raise Unfillable(f"{problems[0].path}: {problems[0].message}".lstrip(": "))
+    reason = ""
+    for optional in (True, False):
+        try:
+            value = _Filler(schema, material, optional=optional).value(schema, "", 0)
+            problems = validation.check_value(value, schema=schema)
+        except Unfillable as error:
+            reason = str(error)
+        except RecursionError:
+            reason = "it refers to itself without end"
+        else:
+            if not problems:
+                return value
+            reason = f"{problems[0].path}: {problems[0].message}"
+    raise Unfillable(reason)
 
 
 class _Filler:
@@ -171,8 +180,8 @@ class _Filler:
             yield schema["const"]
         options = schema.get("enum", [])
         named = list(self.named(name, scope))
-        yield from (option for option in options if option in named)
-        yield from sorted(options, key=self.mentions, reverse=True)[: _MAX_TRIES // 2]
+        yield from (value for value in named if value in options)
+        yield from sorted(options[:_MAX_OPTIONS], key=self.mentions, reverse=True)
         if not options:
             yield from self.of_kind(schema, kind, name, named)
         if "default" in schema:
@@ -196,7 +205,9 @@ class _Filler:
             limit = min(_SHORT if brief else _LONG, longest)
             yield " ".join(self.material.best(1 if brief else 4, characters=limit))[:limit]
             yield "; ".join(map(str, self.material.facts[:8]))[:limit]
-            yield from re.findall(r"[^\s,;]+", self.material.text)[:6] if limit < _LONG else ()
+            yield from (shown(fact.value) for fact in self.material.facts[:50])
+            words = re.findall(r"[^\s,;\"]+", self.material.text[:20_000])
+            yield from dict.fromkeys(words)
             yield self.material.text[:longest]
         else:
             yield from named[:3]

@@ -51,8 +51,8 @@ class OpenAIProvider:
                 answer = self._send(request, prompt.timeout)
         except openai.APIError as error:
             raise self._typed(error) from error
-        except httpx2.DecodingError as error:
-            raise AIBadResponse(f"The AI endpoint's answer cannot be decoded: {error}") from error
+        except ValueError as error:
+            raise AIBadResponse(f"The AI endpoint's answer is no JSON: {error}") from error
         return _completion(answer, prompt)
 
     def _send(self, request: dict[str, Any], timeout: float) -> Any:
@@ -166,9 +166,10 @@ class _BoundedStream(httpx2.SyncByteStream):
 
 def _completion(answer: Any, prompt: Prompt) -> Completion:
     """The SDK checks nothing of what came: every field may be missing or of another type."""
-    if not isinstance(answer, ChatCompletion):
+    choices: Any = getattr(answer, "choices", None)
+    usage: Any = getattr(answer, "usage", None)
+    if not isinstance(answer, ChatCompletion) or (choices is None and usage is None):
         raise AIBadResponse()
-    choices: Any = answer.choices
     choice: Any = choices[0] if isinstance(choices, list) and choices else None
     message: Any = getattr(choice, "message", None)
     text: Any = getattr(message, "content", None)
@@ -177,7 +178,6 @@ def _completion(answer: Any, prompt: Prompt) -> Completion:
     refused = isinstance(refusal, str) or reason == "content_filter"
     if refused:
         text = refusal or text or "The answer was held back by a content filter."
-    usage: Any = answer.usage
     details: Any = getattr(usage, "prompt_tokens_details", None)
     return Completion(
         text=text if isinstance(text, str) else "",
