@@ -84,7 +84,8 @@ def supervise(surroundings: Surroundings, *, once: bool) -> int:
         if count := servers.end_leftovers():
             say(f"Ended {count} processes that an earlier start had left behind.")
         environment.require_free_port(surroundings.host, surroundings.port)
-        say("Starting the servers ...")
+        if surroundings.embedded_postgres or surroundings.embedded_valkey:
+            say("Starting the servers ...")
         stack.enter_context(servers)
         stack.enter_context(published(surroundings.data_dir, servers.environment))
         stack.callback(end_processes, servers)
