@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ai.providers.material import Material, figures, shown
@@ -167,10 +168,9 @@ class _Filler:
         return None
 
     def leaf(self, schema: JsonObject, kind: str, name: str, scope: Any) -> Any:
-        for tried, candidate in enumerate(self.candidates(schema, kind, name, scope)):
-            if tried == _MAX_TRIES:
-                break
-            if self.fits(candidate, schema):
+        whole = {**self.definitions, **schema}
+        for candidate in islice(self.candidates(schema, kind, name, scope), _MAX_TRIES):
+            if not validation.check_value(candidate, schema=whole):
                 return candidate
         raise Unfillable(f"no {kind} for '{name}'")
 
@@ -234,9 +234,9 @@ class _Filler:
         return sum(len(pattern.findall(text)) for text in words)
 
     def fits(self, value: Any, schema: Any) -> bool:
-        if isinstance(schema, dict):
-            schema = {**self.definitions, **schema}
-        return not validation.check_value(value, schema=schema)
+        if not isinstance(schema, dict):
+            return schema is True
+        return not validation.check_value(value, schema={**self.definitions, **schema})
 
 
 def _kind(schema: JsonObject) -> str:

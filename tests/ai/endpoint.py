@@ -49,8 +49,8 @@ class Endpoint:
     """What the server does next, and what it received.
 
     Attributes:
-        answers: (status, body) one after the other, the last again and again. A body is JSON, bytes, or the name of
-            a misbehaviour: "slow", "drip", "reset", "cut", "huge", "gzip", "redirect".
+        answers: (status, body) one after the other, the last again and again. A body is JSON,
+            bytes, or the name of a misbehaviour: "slow", "drip", "reset", "cut", "huge" ...
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Quiet."""
 
 

@@ -15,7 +15,7 @@ from ai.providers.base import Completion, Prompt
 from ai.providers.offline import MODEL, NOTICE, OfflineProvider
 
 REVIEW = """You are an analyst. Write a short commentary for private investors.
-The portfolio of five holdings gained 12.4% in the year. Volatility stayed below 20% except for AMZN.
+The portfolio of five holdings gained 12.4% in the year. Volatility stayed below 20%.
 The weather was nice.
 Risk class: medium
 Holdings: [{"symbol": "AAPL", "annual_return": 0.3123456, "risk": "high"},
@@ -103,9 +103,7 @@ def an_object(**properties: Any) -> dict[str, Any]:
             an_object(
                 holdings={
                     "type": "array",
-                    "items": an_object(
-                        symbol={"type": "string"}, risk={"enum": ["low", "high"]}
-                    ),
+                    "items": an_object(symbol={"type": "string"}, risk={"enum": ["low", "high"]}),
                 }
             ),
             {"holdings": [{"symbol": "AAPL", "risk": "high"}, {"symbol": "IBM", "risk": "low"}]},
