@@ -12,13 +12,13 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
-from core.errors import NotFound
+from core.errors import InvalidInput, NotFound
 from core.ids import uuid7
 from core.models import User
 from engine import canvas, contexts, definitions, metrics, registry, runner, selectors, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
-from engine.errors import IdempotencyKeyReused, InvalidContext, NotWaiting
+from engine.errors import IdempotencyKeyReused, InvalidContext, NotWaiting, StepRefused
 from engine.models import Workflow, WorkflowExecution
 from engine.transitions import flow, runs, steps
 
@@ -54,7 +54,7 @@ class WorkflowStateManager:
         """Writes the new run and sends its first segments."""
         with transaction.atomic():
             advance = runs.start(run, definition)
-            self._send(run.id, definition, advance)
+            self.send(run.id, definition, advance)
         metrics.executions_started.inc()
 
     def pause(self, execution_id: UUID) -> bool:
@@ -76,12 +76,13 @@ class WorkflowStateManager:
     def _sent(self, execution_id: UUID, advance: flow.Advance | None) -> bool:
         if advance is None:
             return False
-        self._send(execution_id, definitions.of_run(execution_id), advance)
+        self.send(execution_id, definitions.of_run(execution_id), advance)
         return True
 
-    def _send(
+    def send(
         self, execution_id: UUID, definition: WorkflowDefinition, advance: flow.Advance
     ) -> None:
+        """Sends what became ready, after the commit."""
         if advance.ready:
             transaction.on_commit(
                 partial(canvas.send, execution_id, definition, advance.ready), robust=True
@@ -182,14 +183,16 @@ class WorkflowEngine:
         context = contexts.step_context(row, row.execution, definition)
         executor = registry.executors()[step.step_type]
         filled = replace(step, config=executor.resolve(step, context))
-        result = executor.answer(filled, context, answer)
-        if step.validation_rules is not None:
-            runner.check_rules(step.validation_rules, result.output, context)
+        try:
+            result = executor.answer(filled, context, answer)
+            if step.validation_rules is not None:
+                runner.check_rules(step.validation_rules, result.output, context)
+        except StepRefused as error:  # whoever answers can do better; the platform did not fail
+            raise InvalidInput(error.message, problems=error.problems) from None
         advance = steps.answer(row, result, definition, by=user.id)
         if advance is None:
             raise NotWaiting(f"Step '{step_id}' has just been answered.")
-        if advance.ready:
-            canvas.send(row.execution_id, definition, advance.ready)
+        self.state_manager.send(row.execution_id, definition, advance)
 
 
 def serialize(context: WorkflowContext) -> JsonObject:

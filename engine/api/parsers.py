@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import MemoryFileUploadHandler
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
-from rest_framework.request import Request
+from rest_framework.parsers import MultiPartParser
 
 from core.errors import InvalidInput, Problem, TooLarge
 from core.json import JsonObject, parse_json
@@ -26,39 +26,24 @@ FORM_SCHEMA: JsonObject = {
 }
 
 
-class CappedUpload(MemoryFileUploadHandler):
-    """Refuses a form that announces more than the cap, before it is read.
+class ExecuteFormParser(MultiPartParser):
+    """Gives the JSON value that says the same as the form.
 
-    An upload handler, since under session authentication Django's CSRF check reads the form before
-    any parser of the view.
+    Its part `context` is that object's JSON. Every file becomes a text of `context.data`, under
+    the name of its part. A form that announces more than the cap is refused before it is read.
     """
 
-    def handle_raw_input(
+    def parse(
         self,
-        input_data: Any,
-        META: dict[str, str],  # noqa: N803 - Django's name
-        content_length: int,
-        boundary: Any,
-        encoding: str | None = None,
-    ) -> None:
-        if content_length > EXECUTE_BYTES:
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        request = (parser_context or {})["request"]
+        if int(request.META.get("CONTENT_LENGTH") or 0) > EXECUTE_BYTES:
             raise TooLarge(f"The body is larger than {EXECUTE_BYTES} bytes.")
-        self.activated = True
-
-
-def cap_upload(request: HttpRequest) -> None:
-    """Caps the form that this request may carry. Call it before anything reads the body."""
-    request.upload_handlers = [CappedUpload(request)]
-
-
-def execute_body(request: Request) -> Any:
-    """The request's JSON value; of a form, the value that says the same in JSON.
-
-    A form's part `context` is that object's JSON. Every file becomes a text of `context.data`,
-    under the name of its part.
-    """
-    data = request.data
-    return _from_form(request.POST, request.FILES) if isinstance(data, QueryDict) else data
+        form = super().parse(stream, media_type, parser_context)
+        return _from_form(form.data, form.files)
 
 
 def _from_form(fields: QueryDict, files: _Files) -> JsonObject:

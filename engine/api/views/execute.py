@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -36,12 +33,8 @@ class ExecuteView(WorkflowView):
     """Everybody who sees a workflow may run it."""
 
     permission_classes = [WhoSeesMay]
-    parser_classes = [BoundedJSONParser, MultiPartParser]
+    parser_classes = [BoundedJSONParser, parsers.ExecuteFormParser]
     max_body_bytes = parsers.EXECUTE_BYTES
-
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        parsers.cap_upload(request)
-        return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(
         tags=["executions"],
@@ -64,7 +57,7 @@ class ExecuteView(WorkflowView):
     )
     def post(self, request: Request, workflow_id: UUID) -> Response:
         workflow, user = self.get_object(), caller(self)
-        body = ExecuteSerializer(data=parsers.execute_body(request), context={"user": user})
+        body = ExecuteSerializer(data=request.data, context={"user": user})
         body.is_valid(raise_exception=True)
         given = body.validated_data.get("context", {})
         engine = WorkflowEngine()
