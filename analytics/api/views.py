@@ -34,7 +34,7 @@ class WorkflowAnalyticsView(APIView):
         responses={200: WorkflowAnalyticsSerializer, **refusal(InvalidPeriod)},
     )
     def get(self, request: Request, workflow_id: UUID) -> Response:
-        query = PeriodQuerySerializer(data=request.query_params)
+        query = PeriodQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = selectors.workflow_analytics(
             user=caller(self), workflow_id=workflow_id, period=query.period()
@@ -52,7 +52,7 @@ class TrendsView(APIView):
         responses={200: TrendsSerializer, **refusal(InvalidPeriod)},
     )
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        query = TrendsQuerySerializer(data=request.query_params)
+        query = TrendsQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = selectors.trends(
             user=caller(self),
