@@ -29,7 +29,11 @@ from templates.errors import UnknownCategory
 from templates.models import WorkflowTemplate
 
 
-@extend_schema(tags=["templates"], summary="List templates", responses=refusal(UnknownCategory))
+@extend_schema(
+    tags=["templates"],
+    summary="List templates",
+    responses={200: WorkflowTemplateSerializer(many=True), **refusal(UnknownCategory)},
+)
 class TemplateList(ListAPIView[WorkflowTemplate]):
     """The templates on offer, by name; everybody sees them all."""
 

@@ -24,7 +24,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("unknown key", definition(A, color="red"), "color"),
     ("unknown key of a step", definition(step("a", color="red")), "steps[0].color"),
     ("planned key", definition(step("a", for_each="x")), "steps[0].for_each"),
-    ("wrong config", definition(step("a", config={})), "steps[0].config"),
+    ("wrong config", definition(step("a", config={})), "steps[0].config.function"),
     ("unknown function", definition(step("a", **calls("no.such"))), "steps[0].config.function"),
     ("wrong entry points", definition(A, B, entry_points=["b"]), "entry_points[0]"),
     ("missing entry point", definition(A, step("c"), entry_points=["a"]), "entry_points"),
