@@ -8,7 +8,7 @@ completed among completed and failed steps), ai_usage (calls), user_satisfaction
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,27 +17,64 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.db.models.functions import Now
 
 from analytics.models import WorkflowExecutionMetric
+from core.ids import uuid7
 from engine import metrics as engine_metrics
-from engine.models import StepExecution, StepStatus, WorkflowExecution
+from engine.models import WorkflowExecution
 
 logger = logging.getLogger(__name__)
 
-EXECUTION_DURATION = "execution_duration"
-STEP_COUNT = "step_count"
-SUCCESS_RATE = "success_rate"
 AI_USAGE = "ai_usage"
 USER_SATISFACTION = "user_satisfaction"
+DOCUMENTED = frozenset(
+    {"execution_duration", "step_count", "success_rate", AI_USAGE, USER_SATISFACTION}
+)
 AI_CALLS = "ai_calls"  # the measurement that ai_usage sums
 
 _LARGEST = Decimal(10) ** 11  # of numeric(15,4)
 _GRACE = timedelta(seconds=5)  # which the signal has before the sweep looks
 _BATCH = 200
 _PAGES = 5
+
+# A run's time of recording and its documented figures, in one statement since every run ends with
+# it. Whoever sets the time writes the figures: the row stays locked until the commit, so that no
+# retry of the run comes between them.
+_RECORD = """
+WITH run AS (
+    UPDATE workflow_executions
+       SET metrics_recorded_at = statement_timestamp()
+     WHERE id = %(run)s AND completed_at IS NOT NULL AND metrics_recorded_at IS NULL
+ RETURNING id, status, extract(epoch FROM completed_at - started_at) AS seconds
+), steps AS (
+    SELECT count(*) AS total,
+           count(*) FILTER (WHERE status = 'completed') AS completed,
+           count(*) FILTER (WHERE status = 'failed') AS failed,
+           count(measurements) AS measured
+      FROM workflow_step_executions
+     WHERE execution_id = %(run)s
+), written AS (
+    INSERT INTO workflow_execution_metrics
+           (id, execution_id, metric_name, metric_value, exact_value, metric_unit)
+    SELECT figure.id, run.id, figure.name, figure.value, figure.value, figure.unit
+      FROM run, steps, LATERAL (VALUES
+               (%(id1)s::uuid, 'execution_duration', run.seconds, 'seconds'),
+               (%(id2)s::uuid, 'step_count', steps.total::numeric, 'steps'),
+               (%(id3)s::uuid, 'success_rate',
+                steps.completed::numeric / nullif(steps.completed + steps.failed, 0), 'ratio'),
+               (%(id4)s::uuid, 'ai_usage', 0, 'calls')
+           ) AS figure (id, name, value, unit)
+     WHERE figure.value IS NOT NULL
+        ON CONFLICT (execution_id, metric_name) DO UPDATE
+       SET metric_value = excluded.metric_value,
+           exact_value = excluded.exact_value,
+           metric_unit = excluded.metric_unit,
+           recorded_at = statement_timestamp()
+)
+SELECT run.status, steps.measured FROM run, steps
+"""
 
 # What the steps of a run measured: [[name, value, unit], ...] on each.
 _MEASURED = """
@@ -75,19 +112,14 @@ def record(execution_id: UUID) -> bool:
     A run that is retried has them written again when it ends again.
     """
     with transaction.atomic():
-        # Whoever sets the time writes the figures. The row stays locked, so that no retry of the
-        # run comes between them.
-        flipped = WorkflowExecution.objects.filter(
-            id=execution_id, completed_at__isnull=False, metrics_recorded_at=None
-        ).update(metrics_recorded_at=Now())
-        if not flipped:
+        recorded = _record(execution_id)
+        if recorded is None:
             return False
-        run = WorkflowExecution.objects.only("status", "started_at", "completed_at").get(
-            id=execution_id
-        )
-        write(execution_id, _figures(run))
+        status, measured = recorded
+        if measured:
+            write(execution_id, _measured(execution_id))
         transaction.on_commit(
-            partial(engine_metrics.executions_finished.labels(run.status).inc), robust=True
+            partial(engine_metrics.executions_finished.labels(status).inc), robust=True
         )
     return True
 
@@ -141,30 +173,22 @@ def write(execution_id: UUID, figures: Iterable[Figure]) -> None:
     )
 
 
-def _figures(run: WorkflowExecution) -> list[Figure]:
-    steps = StepExecution.objects.filter(execution_id=run.id).aggregate(
-        total=Count("id"),
-        completed=Count("id", filter=Q(status=StepStatus.COMPLETED)),
-        failed=Count("id", filter=Q(status=StepStatus.FAILED)),
-        measured=Count("measurements"),
-    )
-    measured = {f.name: f for f in _measured(run.id)} if steps["measured"] else {}
-    calls = measured.pop(AI_CALLS, None)
-    figures = [
-        Figure(name=STEP_COUNT, value=Decimal(steps["total"]), unit="steps"),
-        Figure(name=AI_USAGE, value=calls.value if calls else Decimal(0), unit="calls"),
-    ]
-    if run.started_at is not None and run.completed_at is not None:
-        seconds = Decimal(str((run.completed_at - run.started_at).total_seconds()))
-        figures.append(Figure(name=EXECUTION_DURATION, value=seconds, unit="seconds"))
-    if settled := steps["completed"] + steps["failed"]:
-        rate = Decimal(steps["completed"]) / settled
-        figures.append(Figure(name=SUCCESS_RATE, value=rate, unit="ratio"))
-    documented = {figure.name for figure in figures} | {USER_SATISFACTION}
-    return figures + [f for name, f in measured.items() if name not in documented]
+def _record(execution_id: UUID) -> tuple[str, int] | None:
+    """The run's status and how many of its steps measured something; None where nothing is due."""
+    ids = {f"id{n}": uuid7() for n in range(1, 5)}
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, {"run": execution_id, **ids})
+        row: tuple[str, int] | None = cursor.fetchone()
+    return row
 
 
-def _measured(execution_id: UUID) -> Sequence[Figure]:
+def _measured(execution_id: UUID) -> list[Figure]:
+    """What the steps measured, but for names that are not theirs to give."""
     with connection.cursor() as cursor:
         cursor.execute(_MEASURED, [execution_id])
-        return [Figure(name=name, value=v, unit=u or "") for name, v, u in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [
+        Figure(name=AI_USAGE if name == AI_CALLS else name, value=value, unit=unit or "")
+        for name, value, unit in rows
+        if name not in DOCUMENTED
+    ]

@@ -22,7 +22,7 @@ def ended(
     ago: timedelta = timedelta(minutes=1),
     steps: list[dict[str, Any]] | None = None,
 ) -> WorkflowExecution:
-    """A run that took `seconds`; its steps are StepExecution's fields, named a, b ... by default."""
+    """A run that took `seconds`; its steps have these fields, and names a, b ...."""
     created = created or timezone.now() - ago
     over = status in ("completed", "failed", "cancelled")
     run = WorkflowExecution.objects.create(

@@ -172,7 +172,7 @@ def test_runs_that_cannot_be_recorded_stand_in_nobodys_way(
     user: User, workflow: Workflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "_BATCH", 2)
-    bad = [ended(workflow, user, ago=timedelta(days=2)) for _ in range(5)]
+    bad = [ended(workflow, user, ago=timedelta(days=2), steps=STEPS) for _ in range(5)]
     good = ended(workflow, user)
     write = recording.write
 
