@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -41,13 +42,21 @@ def start_context(execution_id: UUID) -> WorkflowContext:
 
 
 def step_context(
-    call: StepCall, run: WorkflowExecution, definition: WorkflowDefinition
+    call: StepCall,
+    run: WorkflowExecution,
+    definition: WorkflowDefinition,
+    *,
+    known: Mapping[str, JsonObject] | None = None,
 ) -> WorkflowContext:
-    """What one attempt at a step sees."""
+    """What one attempt at a step sees.
+
+    Args:
+        known: `{id: {"status", "output"}}` of steps that need not be read again.
+    """
     start = start_context(run.id)
     return replace(
         start,
-        data=variables(run, definition, definition.step(call.step_id).reads),
+        data=variables(run, definition, definition.step(call.step_id).reads, known or {}),
         metadata={
             **start.metadata,
             "execution_id": str(run.id),
@@ -59,7 +68,10 @@ def step_context(
 
 
 def variables(
-    run: WorkflowExecution, definition: WorkflowDefinition, reads: Iterable[str]
+    run: WorkflowExecution,
+    definition: WorkflowDefinition,
+    reads: Iterable[str],
+    known: Mapping[str, JsonObject] = MappingProxyType({}),
 ) -> JsonObject:
     """The variables of expressions that read these steps."""
     facts = {
@@ -70,7 +82,10 @@ def variables(
     }
     return step_data(
         inputs=start_context(run.id).data,
-        outputs=read_outputs(run.id, definition, reads),
+        outputs={
+            **{n: known[n] for n in reads if n in known},
+            **read_outputs(run.id, definition, [n for n in reads if n not in known]),
+        },
         run=facts,
     )
 

@@ -12,20 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
+from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from core.errors import KeyUnavailable, PlatformError
 from engine import canvas, contexts, leases, metrics, registry, retry, rules, selectors, validation
 from engine.context import JsonObject, WorkflowContext
+from engine.definition import WorkflowDefinition
 from engine.errors import OutputTooLarge, StepFailed, StepRefused, StepTimedOut
 from engine.step import StepResult, as_result
-from engine.transitions import steps
+from engine.transitions import checkpoint, steps
 from engine.transitions.flow import Advance
 from engine.transitions.steps import Claim
 
 logger = logging.getLogger(__name__)
+
+Settled = TypeVar("Settled")
 
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 _MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a message of their own
@@ -46,36 +51,53 @@ def run_steps(
     """
     started = flushed = time.monotonic()
     outbox: list[int] = []
+    outputs: dict[str, JsonObject] = {}
+    definition: WorkflowDefinition | None = None
     claim: Claim | None = None
     for n, position in enumerate(positions):
         now = time.monotonic()
-        if n and now - started > _MESSAGE_SECONDS:
+        if outbox and definition and now - flushed > _FLUSH_SECONDS:
+            canvas.send(execution_id, definition, outbox)
+            outbox, flushed = [], now
+        if claim is None and n and now - started > _MESSAGE_SECONDS:
             outbox += selectors.ready_positions(execution_id, positions[n:])
             break
-        if outbox and claim and now - flushed > _FLUSH_SECONDS:
-            canvas.send(execution_id, claim.definition, outbox)
-            outbox, flushed = [], now
-        if (
-            held := steps.claim(execution_id, position, owner=leases.owner(), trace=trace)
-        ) is not None:
-            claim = held
-            advance = _run(claim)
-            covered = {then, *positions[n + 1 :]}
-            outbox += [p for p in (advance.ready if advance else ()) if p not in covered]
-    if outbox and claim:
-        canvas.send(execution_id, claim.definition, outbox)
+        if claim is None:
+            claim = _claim(execution_id, position, trace)
+        if claim is None:
+            continue
+        definition = claim.definition
+        rest = positions[n + 1 :]
+        following = rest[0] if rest and now - started <= _MESSAGE_SECONDS else None
+        advance, claim = _run(claim, outputs, following=following)
+        covered = {then, *rest}
+        outbox += [p for p in (advance.ready if advance else ()) if p not in covered]
+    if outbox and definition:
+        canvas.send(execution_id, definition, outbox)
 
 
-def _run(claim: Claim) -> Advance | None:
-    """Executes a claimed step and settles it."""
+def _claim(execution_id: UUID, position: int, trace: JsonObject) -> Claim | None:
+    path = checkpoint if settings.ENGINE_FAST_PATH else steps
+    return path.claim(execution_id, position, owner=leases.owner(), trace=trace)
+
+
+def _run(
+    claim: Claim, outputs: dict[str, JsonObject], *, following: int | None
+) -> tuple[Advance | None, Claim | None]:
+    """Executes a claimed step and settles it.
+
+    Args:
+        outputs: of the steps that this message has run, to which this step's is added.
+        following: the position to claim in the same transaction.
+    """
     step = claim.step
     started = time.monotonic()
     received: JsonObject | None = None
     with leases.keeper.hold(claim.id, claim.attempt):
         try:
-            context = contexts.step_context(claim, claim.run, claim.definition)
+            context = contexts.step_context(claim, claim.run, claim.definition, known=outputs)
             if step.when is not None and rules.evaluate(step.when, context.data) is not True:
-                return _settled(claim, "skipped", lambda: steps.skip(claim))
+                return _settled(claim, "skipped", lambda: steps.skip(claim)), None
             executor = registry.executors()[step.step_type]
             step = replace(step, config=executor.resolve(step, context))
             received = {"config": step.config}
@@ -85,26 +107,50 @@ def _run(claim: Claim) -> Advance | None:
                 result = as_result(executor.execute(step, context))
             _check_output(claim, result, context)
         except PlatformError as error:
-            return _failed(claim, error, received=received, started=started)
+            return _failed(claim, error, received=received, started=started), None
         except Exception as error:
             logger.exception("run %s: step %r raised", claim.execution_id, step.id)
             failure = StepFailed(f"{type(error).__name__}: {error}")
-            return _failed(claim, failure, received=received, started=started)
+            return _failed(claim, failure, received=received, started=started), None
         elapsed = time.monotonic() - started
         metrics.step_duration.labels(step.step_type).observe(elapsed)
-        elapsed_ms = round(elapsed * 1000)
-        payload = received
+        payload, elapsed_ms = received, round(elapsed * 1000)
         if (waiting_for := result.waiting_for) is not None:
             return _settled(
                 claim,
                 "waiting",
                 lambda: steps.wait(claim, waiting_for, received=payload, elapsed_ms=elapsed_ms),
-            )
-        return _settled(
+            ), None
+        settled = _settled(
             claim,
             "completed",
-            lambda: steps.complete(claim, result, received=payload, elapsed_ms=elapsed_ms),
+            lambda: _complete(
+                claim, result, received=payload, elapsed_ms=elapsed_ms, following=following
+            ),
         )
+    if settled is None:
+        return None, None
+    outputs[step.id] = {"status": "completed", "output": result.output}
+    return settled
+
+
+def _complete(
+    claim: Claim,
+    result: StepResult,
+    *,
+    received: JsonObject,
+    elapsed_ms: int,
+    following: int | None,
+) -> tuple[Advance, Claim | None] | None:
+    if settings.ENGINE_FAST_PATH:
+        settled = checkpoint.complete(
+            claim, result, received=received, elapsed_ms=elapsed_ms, following=following
+        )
+        if settled is not None:
+            return settled
+    return steps.complete(
+        claim, result, received=received, elapsed_ms=elapsed_ms, following=following
+    )
 
 
 def _failed(
@@ -137,11 +183,11 @@ def _failed(
     )
 
 
-def _settled(claim: Claim, outcome: str, settle: Callable[[], Advance | None]) -> Advance | None:
+def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -> Settled | None:
     """Settles, also over a connection that broke: the claim makes a second try harmless."""
     for delay in (*_RECONNECT, None):
         try:
-            advance = settle()
+            settled = settle()
         except (OperationalError, InterfaceError):
             if delay is None:
                 logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
@@ -149,9 +195,9 @@ def _settled(claim: Claim, outcome: str, settle: Callable[[], Advance | None]) -
             connection.close()
             time.sleep(delay)
         else:
-            if advance is not None:
+            if settled is not None:
                 metrics.steps_settled.labels(claim.step.step_type, outcome).inc()
-            return advance
+            return settled
     return None
 
 

@@ -1,13 +1,13 @@
 """The environment as typed values: the one place that reads variables.
 
-Names are those of the documented `.env.example`. Every secret may also be given as `X_FILE`, the path
-of a file that holds it. A value that does not fit its type stops the start with the variable's name.
+Names are those of the documented `.env.example`. Every secret may also be given as `X_FILE`, the
+path of a file that holds it. A value that does not fit its type stops the start with the
+variable's name.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = BASE_DIR / os.environ.get("DATA_DIR", "var")
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -38,7 +39,9 @@ class Environment(BaseSettings):
     """Everything that a deployment can set. Read once, by `settings`."""
 
     model_config = SettingsConfigDict(
-        env_file=BASE_DIR / ".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+        # What `make run` has started, so that commands beside it find its servers; `.env` wins.
+        env_file=(DATA_DIR / "servers.env", BASE_DIR / ".env"),
+        env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
     secret_key: str = ""
@@ -47,10 +50,11 @@ class Environment(BaseSettings):
     csrf_trusted_origins: str = ""
     https: bool = Field(default=False, description="The platform is reached through HTTPS only.")
     extra_apps: str = Field(
-        default="", description="Django apps of the host project, by comma: their step types and functions."
+        default="",
+        description="Django apps of the host project, by comma: step types and functions.",
     )
     port: int = 8000
-    data_dir: Path = BASE_DIR / "var"
+    data_dir: Path = DATA_DIR
     log_level: str = "INFO"
 
     database_url: str = ""
@@ -60,6 +64,7 @@ class Environment(BaseSettings):
     db_user: str = "admin"
     db_password: str = ""
     db_encryption_key: str = ""
+    db_prepare_statements: bool = True
     db_pool_size: int = Field(default=0, description="Pooled connections a process; 0: none.")
 
     redis_url: str = ""
@@ -79,6 +84,9 @@ class Environment(BaseSettings):
 
     prometheus_port: int = 9090
 
+    engine_fast_path: bool = Field(
+        default=True, description="One SQL statement a step where the common case allows it."
+    )
     lease_seconds: float = Field(default=15, gt=0)
     reconcile_seconds: float = Field(default=5, gt=0)
     resend_seconds: float = Field(default=10, gt=0)
@@ -140,15 +148,3 @@ def read() -> Environment:
         raise SystemExit("The environment does not fit:\n  " + "\n  ".join(lines)) from None
     except OSError as error:
         raise SystemExit(f"A secret's file cannot be read: {error}") from None
-
-
-def development_secret(data_dir: Path) -> str:
-    """Django's SECRET_KEY for a machine that sets none: random, kept in a 0600 file."""
-    path = data_dir / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret := secrets.token_urlsafe(48))
-    return secret

@@ -6,6 +6,7 @@ import os
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from core.keys import read_or_make_key_file
 from workflow_platform import env as environment
 
 env = environment.read()
@@ -19,7 +20,7 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(PROMETHEUS_MULTIPROC_DIR))
 PROMETHEUS_PORT = env.prometheus_port
 
 DEBUG = env.debug
-SECRET_KEY = env.secret_key or environment.development_secret(DATA_DIR)
+SECRET_KEY = env.secret_key or read_or_make_key_file(DATA_DIR / "secret_key").hex()
 ALLOWED_HOSTS = [host for host in env.allowed_hosts.split(",") if host]
 CSRF_TRUSTED_ORIGINS = [origin for origin in env.csrf_trusted_origins.split(",") if origin]
 
@@ -95,6 +96,8 @@ if env.db_pool_size:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.db_pool_size}}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
+# Off behind a PgBouncer older than 1.21 in transaction mode.
+DB_PREPARE_STATEMENTS = env.db_prepare_statements
 DB_ENCRYPTION_KEY = env.db_encryption_key
 
 REDIS_URL = env.redis()
@@ -197,6 +200,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
+ENGINE_FAST_PATH = env.engine_fast_path
 ENGINE_LEASE_SECONDS = env.lease_seconds
 ENGINE_RECONCILE_SECONDS = env.reconcile_seconds
 ENGINE_RESEND_SECONDS = env.resend_seconds

@@ -49,8 +49,18 @@ def resend_after() -> timedelta:
     return timedelta(seconds=settings.ENGINE_RESEND_SECONDS)
 
 
-def advance(run: WorkflowExecution, definition: WorkflowDefinition, settled: Settled) -> Advance:
-    """Counts a settled step at its dependents, and finishes the run where it was the last."""
+def advance(
+    run: WorkflowExecution,
+    definition: WorkflowDefinition,
+    settled: Settled,
+    *,
+    claiming: int | None = None,
+) -> Advance:
+    """Counts a settled step at its dependents, and finishes the run where it was the last.
+
+    Args:
+        claiming: the position that the same transaction claims, if it becomes ready.
+    """
     positions = list(affected(definition.graph, settled))
     counts = {
         position: (arrived, live)
@@ -59,12 +69,18 @@ def advance(run: WorkflowExecution, definition: WorkflowDefinition, settled: Set
         ).values_list("position", "arrived", "live")
     }
     changes = propagate(definition.graph, settled, counts, spread=not run.failing)
-    ready = write(run, definition, changes)
+    ready = write(run, definition, changes, claiming=claiming)
     finish(run, definition)
     return Advance(ready=tuple(ready) if run.status == Status.RUNNING else ())
 
 
-def write(run: WorkflowExecution, definition: WorkflowDefinition, changes: Changes) -> list[int]:
+def write(
+    run: WorkflowExecution,
+    definition: WorkflowDefinition,
+    changes: Changes,
+    *,
+    claiming: int | None = None,
+) -> list[int]:
     """Writes counters, readiness and skips; the positions that are ready now."""
     status = dict.fromkeys(changes.counts, str(StepStatus.PENDING))
     status |= dict.fromkeys(changes.ready, str(StepStatus.READY))
@@ -75,8 +91,12 @@ def write(run: WorkflowExecution, definition: WorkflowDefinition, changes: Chang
         resend_after=resend_after(),
     )
     ids = definition.steps
+    # A step that is claimed in the same breath starts without having been ready for anybody.
+    claimable = run.status == Status.RUNNING and not run.failing
     history.record_steps(history.STEP_SKIPPED, run.id, [ids[n].id for n in skipped])
-    history.record_steps(history.STEP_READY, run.id, [ids[n].id for n in ready])
+    history.record_steps(
+        history.STEP_READY, run.id, [ids[n].id for n in ready if n != claiming or not claimable]
+    )
     if changes.exits:
         run.exits_left -= changes.exits
         WorkflowExecution.objects.filter(id=run.id).update(exits_left=run.exits_left)
@@ -120,10 +140,11 @@ def end(run: WorkflowExecution, status: ExecutionStatus, kind: str, **columns: o
     WorkflowExecution.objects.filter(id=run.id).update(status=status, completed_at=Now(), **columns)
     history.record(kind, execution_id=run.id)
     execution_id = run.id
-    transaction.on_commit(lambda: _tell(execution_id), robust=True)
+    transaction.on_commit(lambda: tell_finished(execution_id), robust=True)
 
 
-def _tell(execution_id: UUID) -> None:
+def tell_finished(execution_id: UUID) -> None:
+    """Tells the receivers that a run has ended; call it after the commit."""
     execution_finished.send_robust(sender=WorkflowExecution, execution_id=execution_id)
 
 

@@ -35,6 +35,8 @@ class Claim:
     Attributes:
         id: of the step execution.
         run: the run as it was when the step was claimed, without payloads.
+        owner: who holds the lease, as `host:pid:thread`.
+        trace: ids of the message, for the history.
     """
 
     id: UUID
@@ -43,6 +45,8 @@ class Claim:
     step: WorkflowStep
     definition: WorkflowDefinition
     run: WorkflowExecution
+    owner: str
+    trace: JsonObject
 
     @property
     def step_id(self) -> str:
@@ -58,62 +62,81 @@ def lease() -> timedelta:
 def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -> Claim | None:
     """READY -> RUNNING for one worker, where the run is running and the step is due.
 
-    Args:
-        owner: who holds the lease, as `host:pid:thread`.
-        trace: ids of the message, for the history.
-
     Returns:
         None where the step is not ready (any more), which is no error.
     """
     with transaction.atomic():
         run = flow.lock_run(execution_id)
-        if run is None or run.status != ExecutionStatus.RUNNING or run.failing:
-            return None
-        ready = StepExecution.objects.filter(
-            Q(due_at=None) | Q(due_at__lte=Now()),
-            execution_id=execution_id,
-            position=position,
-            scope="",
-            status=StepStatus.READY,
-        )
-        row = ready.only("id", "execution_id", "step_id", "scope", "attempt").first()
-        if row is None:
-            return None
-        StepExecution.objects.filter(id=row.id).update(
-            status=StepStatus.RUNNING,
-            attempt=F("attempt") + 1,
-            lease_owner=owner,
-            lease_expires_at=Now() + lease(),
-            started_at=Now(),
-            due_at=None,
-            next_send_at=None,
-            sends=0,
-        )
-        attempt = row.attempt + 1
-        history.record_step(history.STEP_STARTED, row, attempt=attempt, owner=owner, **trace)
+        return run and _take(run, position, owner=owner, trace=trace)
+
+
+def _take(run: WorkflowExecution, position: int, *, owner: str, trace: JsonObject) -> Claim | None:
+    if run.status != ExecutionStatus.RUNNING or run.failing:
+        return None
+    ready = StepExecution.objects.filter(
+        Q(due_at=None) | Q(due_at__lte=Now()),
+        execution_id=run.id,
+        position=position,
+        scope="",
+        status=StepStatus.READY,
+    )
+    row = ready.only("id", "execution_id", "step_id", "scope", "attempt").first()
+    if row is None:
+        return None
+    StepExecution.objects.filter(id=row.id).update(
+        status=StepStatus.RUNNING,
+        attempt=F("attempt") + 1,
+        lease_owner=owner,
+        lease_expires_at=Now() + lease(),
+        started_at=Now(),
+        due_at=None,
+        next_send_at=None,
+        sends=0,
+    )
+    attempt = row.attempt + 1
+    history.record_step(history.STEP_STARTED, row, attempt=attempt, owner=owner, **trace)
     definition = flow.load_definition(run)
     return Claim(
         id=row.id,
-        execution_id=execution_id,
+        execution_id=run.id,
         attempt=attempt,
         step=definition.steps[position],
         definition=definition,
         run=run,
+        owner=owner,
+        trace=trace,
     )
 
 
 def complete(
-    claim: Claim, result: StepResult, *, received: JsonObject, elapsed_ms: int
-) -> Advance | None:
-    """RUNNING -> COMPLETED, with its output. None where the claim does not hold any more."""
-    return _settle(
-        claim,
-        StepStatus.COMPLETED,
-        history.STEP_COMPLETED,
-        _open(claim.definition, claim.step.position, result),
-        **_payload(claim.id, received=received, elapsed_ms=elapsed_ms),
-        **_outcome(claim.id, result),
-    )
+    claim: Claim,
+    result: StepResult,
+    *,
+    received: JsonObject,
+    elapsed_ms: int,
+    following: int | None = None,
+) -> tuple[Advance, Claim | None] | None:
+    """RUNNING -> COMPLETED, with its output; and `following`, where it is ready then, is claimed.
+
+    Returns:
+        What it led to and the claim of `following`; None where the claim does not hold any more.
+    """
+    with transaction.atomic():
+        run = _hold(
+            claim,
+            StepStatus.COMPLETED,
+            history.STEP_COMPLETED,
+            **_payload(claim.id, received=received, elapsed_ms=elapsed_ms),
+            **_outcome(claim.id, result),
+        )
+        if run is None:
+            return None
+        open_positions = _open(claim.definition, claim.step.position, result)
+        settled = Settled(position=claim.step.position, open=open_positions)
+        advance = flow.advance(run, claim.definition, settled, claiming=following)
+        if following is None:
+            return advance, None
+        return advance, _take(run, following, owner=claim.owner, trace=claim.trace)
 
 
 def skip(claim: Claim) -> Advance | None:
@@ -232,6 +255,8 @@ def take_back(row: StepExecution) -> Advance | None:
             step=definition.steps[row.position],
             definition=definition,
             run=run,
+            owner=row.lease_owner,
+            trace={},
         )
         expired = StepExecution.objects.filter(
             id=row.id,
@@ -303,7 +328,7 @@ def _payload(pk: UUID, *, received: JsonObject | None, elapsed_ms: int | None) -
 def _outcome(pk: UUID, result: StepResult) -> dict[str, Any]:
     return {
         "output_data": seal(StepExecution, pk, "output_data", result.output),
-        "measurements": _measured(result.measurements),
+        "measurements": measured(result.measurements),
         "error_code": "",
         "error_message": None,
     }
@@ -321,7 +346,8 @@ def _text(error: PlatformError) -> str:
     return "\n".join([error.message, *problems])
 
 
-def _measured(measurements: Sequence[Measurement]) -> list[list[Any]] | None:
+def measured(measurements: Sequence[Measurement]) -> list[list[Any]] | None:
+    """Measurements as their column holds them; None where there are none."""
     return [[m.name, m.value, m.unit] for m in measurements] or None
 
 

@@ -58,7 +58,7 @@ def test_a_good_definition() -> None:
         (definition(step("a", timeout=0)), "steps[0].timeout", "between 0 and 86,400 seconds"),
         (definition(step("a", timeout=True)), "steps[0].timeout", "a number of seconds"),
         (definition(step("a", on_error="hide")), "steps[0].on_error", "'fail' or 'continue'"),
-        (definition(step("a", config={})), "steps[0].config", "function"),
+        (definition(step("a", config={})), "steps[0].config.function", "is missing"),
         (
             definition(step("a", **calls("nobody.knows"))),
             "steps[0].config.function",

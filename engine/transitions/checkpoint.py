@@ -1,0 +1,279 @@
+"""The fast path: one SQL statement a step where nothing but the common case can happen.
+
+Each statement does what the functions of the same name in `steps` do in several, and does nothing
+where anything else could follow (the run is paused or failing, the claim does not hold, a branch is
+closed, there are several dependents): the caller then takes the general path, which is the
+reference. The run row is held FOR KEY SHARE, which the general path's FOR UPDATE excludes; whoever
+waited sees the row as it is then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from core.fields import seal
+from engine import definitions
+from engine.context import JsonObject
+from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
+from engine.step import StepResult
+from engine.transitions.flow import Advance, tell_finished
+from engine.transitions.steps import Claim, measured
+
+_CLAIM = """
+WITH run AS (
+    SELECT id, definition_version_id, workflow_id, user_id, started_at
+      FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
+       FOR KEY SHARE
+), claimed AS (
+    UPDATE workflow_step_executions AS step
+       SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
+           lease_owner = %(owner)s::text,
+           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
+           due_at = NULL, next_send_at = NULL, sends = 0
+      FROM run
+     WHERE step.execution_id = run.id AND step.position = %(position)s::int AND step.scope = ''
+       AND step.status = 'ready'
+       AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
+ RETURNING step.id, step.step_id, step.attempt
+), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
+)
+SELECT claimed.id, claimed.attempt,
+       run.definition_version_id, run.workflow_id, run.user_id, run.started_at
+  FROM run, claimed
+"""
+
+# `joined` is the one dependent, which counts this step and, as the last of its dependencies, makes
+# it ready;
+# it is claimed at once where it follows in this message. `claimed` is a step that follows without
+# depending on this one.
+_COMPLETE = """
+WITH run AS (
+    SELECT id FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
+       FOR KEY SHARE
+), settled AS (
+    UPDATE workflow_step_executions AS step
+       SET status = 'completed', completed_at = statement_timestamp(),
+           input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
+           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int, error_code = '', error_message = NULL,
+           lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
+      FROM run
+     WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
+ RETURNING step.execution_id
+), joined AS (
+    UPDATE workflow_step_executions AS step
+       SET arrived = step.arrived + 1,
+           live = step.live + 1,
+           status = CASE WHEN step.arrived + 1 < %(needed)s::int THEN step.status
+                         WHEN %(claim_joined)s::boolean THEN 'running' ELSE 'ready' END,
+           next_send_at =
+               CASE WHEN step.arrived + 1 = %(needed)s::int AND NOT %(claim_joined)s::boolean
+                    THEN statement_timestamp() + make_interval(secs => %(resend)s::float8) END,
+           attempt = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
+                          THEN step.attempt + 1 ELSE step.attempt END,
+           started_at = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
+                             THEN statement_timestamp() ELSE step.started_at END,
+           lease_owner = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
+                              THEN %(owner)s::text ELSE '' END,
+           lease_expires_at =
+               CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
+                    THEN statement_timestamp() + make_interval(secs => %(lease)s::float8) END
+      FROM settled
+     WHERE step.execution_id = settled.execution_id AND step.position = %(joined)s::int
+       AND step.scope = '' AND step.status = 'pending'
+ RETURNING step.id, step.step_id, step.attempt, step.status
+), claimed AS (
+    UPDATE workflow_step_executions AS step
+       SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
+           lease_owner = %(owner)s::text,
+           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
+           due_at = NULL, next_send_at = NULL, sends = 0
+      FROM settled
+     WHERE step.execution_id = settled.execution_id AND step.position = %(claimed)s::int
+       AND step.scope = '' AND step.status = 'ready'
+       AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
+ RETURNING step.id, step.step_id, step.attempt
+), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT %(run)s::uuid, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, '{}'::jsonb
+      FROM settled
+     UNION ALL
+    SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, '{}'::jsonb
+      FROM joined WHERE status = 'ready'
+     UNION ALL
+    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb
+      FROM joined WHERE status = 'running'
+     UNION ALL
+    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
+)
+SELECT 'settled', NULL::uuid, 0 FROM settled
+ UNION ALL
+SELECT CASE status WHEN 'running' THEN 'claimed' ELSE status END, id, attempt FROM joined
+ UNION ALL
+SELECT 'claimed', id, attempt FROM claimed
+"""
+
+# The run's only exit settles: the run is completed with its output as the result.
+_FINISH = """
+WITH run AS (
+    SELECT id FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing AND exits_left = 1
+       FOR UPDATE
+), settled AS (
+    UPDATE workflow_step_executions AS step
+       SET status = 'completed', completed_at = statement_timestamp(),
+           input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
+           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int, error_code = '', error_message = NULL,
+           lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
+      FROM run
+     WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
+ RETURNING step.execution_id
+), ended AS (
+    UPDATE workflow_executions AS run
+       SET status = 'completed', completed_at = statement_timestamp(), exits_left = 0,
+           results = %(results)s::jsonb
+      FROM settled
+     WHERE run.id = settled.execution_id
+ RETURNING run.id
+), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT id, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, '{}'::jsonb FROM ended
+     UNION ALL
+    SELECT id, 'execution.completed', '', '', 0, '{}'::jsonb FROM ended
+)
+SELECT id FROM ended
+"""
+
+
+def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -> Claim | None:
+    """`steps.claim` in one statement. None is final: the general path would say the same."""
+    row = _one(
+        _CLAIM,
+        run=execution_id,
+        position=position,
+        owner=owner,
+        lease=settings.ENGINE_LEASE_SECONDS,
+        trace=Jsonb({"owner": owner, **trace}),
+    )
+    if row is None:
+        return None
+    step_execution_id, attempt, version_id, workflow_id, user_id, started_at = row
+    definition = definitions.load(version_id)
+    return Claim(
+        id=step_execution_id,
+        execution_id=execution_id,
+        attempt=attempt,
+        step=definition.steps[position],
+        definition=definition,
+        run=WorkflowExecution(
+            id=execution_id,
+            workflow_id=workflow_id,
+            user_id=user_id,
+            started_at=started_at,
+            status=ExecutionStatus.RUNNING,
+            definition_version_id=version_id,
+        ),
+        owner=owner,
+        trace=trace,
+    )
+
+
+def complete(
+    claim: Claim,
+    result: StepResult,
+    *,
+    received: JsonObject,
+    elapsed_ms: int,
+    following: int | None = None,
+) -> tuple[Advance, Claim | None] | None:
+    """`steps.complete` in one statement. None: this is not the common case, take the general
+    path.
+    """
+    dependents = claim.definition.graph.dependents[claim.step.position]
+    if result.closed or len(dependents) > 1:
+        return None
+    payload = {
+        "run": claim.execution_id,
+        "step": claim.id,
+        "step_id": claim.step.id,
+        "attempt": claim.attempt,
+        "input": _sealed("input_data", claim.id, received),
+        "output": _sealed("output_data", claim.id, result.output),
+        "measurements": Jsonb(figures) if (figures := measured(result.measurements)) else None,
+        "elapsed": elapsed_ms,
+    }
+    if not dependents:
+        return _finish(claim, result, payload)
+    joined = dependents[0]
+    rows = _all(
+        _COMPLETE,
+        **payload,
+        needed=len(claim.definition.graph.dependencies[joined]),
+        joined=joined,
+        claim_joined=following == joined,
+        claimed=following if following != joined else None,
+        owner=claim.owner,
+        lease=settings.ENGINE_LEASE_SECONDS,
+        resend=settings.ENGINE_RESEND_SECONDS,
+        trace=Jsonb({"owner": claim.owner, **claim.trace}),
+    )
+    if not rows:
+        return None
+    ready: tuple[int, ...] = ()
+    taken = None
+    for kind, pk, attempt in rows:
+        if kind == "ready":
+            ready = (joined,)
+        elif kind == "claimed" and following is not None:
+            taken = Claim(
+                id=pk,
+                execution_id=claim.execution_id,
+                attempt=attempt,
+                step=claim.definition.steps[following],
+                definition=claim.definition,
+                run=claim.run,
+                owner=claim.owner,
+                trace=claim.trace,
+            )
+    return Advance(ready=ready), taken
+
+
+def _finish(
+    claim: Claim, result: StepResult, payload: dict[str, Any]
+) -> tuple[Advance, None] | None:
+    definition = claim.definition
+    if definition.outputs is not None or len(definition.exit_points) > 1:
+        return None
+    results = seal(WorkflowExecution, claim.execution_id, "results", {claim.step.id: result.output})
+    if _one(_FINISH, **payload, results=results and results.text) is None:
+        return None
+    tell_finished(claim.execution_id)
+    return Advance(), None
+
+
+def _sealed(field: str, pk: UUID, value: JsonObject) -> str | None:
+    sealed = seal(StepExecution, pk, field, value)
+    return sealed and sealed.text
+
+
+def _one(statement: str, **parameters: Any) -> tuple[Any, ...] | None:
+    rows = _all(statement, **parameters)
+    return rows[0] if rows else None
+
+
+def _all(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    # Below Django's cursor, which would neither prepare the statement nor send the parameters
+    # apart from it.
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters, prepare=settings.DB_PREPARE_STATEMENTS)
+        return cursor.fetchall()
