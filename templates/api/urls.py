@@ -1,4 +1,4 @@
-"""Addresses below /api/v1/. They come before the engine's, whose `workflows/<id>` begins alike."""
+"""The catalogue's addresses under /api/v1. A workflow's id is a UUID, so none is taken for one."""
 
 from __future__ import annotations
 
