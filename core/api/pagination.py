@@ -6,7 +6,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -125,10 +125,12 @@ class KeysetPagination(BasePagination):
             if direction not in ("next", "previous"):
                 raise ValueError(direction)
             fields = [queryset.model._meta.get_field(name) for name in self.names]
-            values = [field.to_python(value) for field, value in zip(fields, texts, strict=True)]
+            values = [
+                _in_utc(field.to_python(value)) for field, value in zip(fields, texts, strict=True)
+            ]
             if None in values:
                 raise ValueError(values)
-        except (ValueError, TypeError, ValidationError, InvalidInput):
+        except (ValueError, TypeError, OverflowError, ValidationError, InvalidInput):
             raise _refused("cursor", "is not a cursor of this list") from None
         return _Cursor(backwards=direction == "previous", values=values)
 
@@ -139,6 +141,11 @@ class KeysetPagination(BasePagination):
         values = [_text(row, name) for name in self.names]
         cursor = json.dumps(["previous" if backwards else "next", *values], separators=(",", ":"))
         return replace_query_param(self.url, "cursor", urlsafe_b64encode(cursor.encode()).decode())
+
+
+def _in_utc(value: Any) -> Any:
+    # PostgreSQL refuses offsets that Python takes; year 1 or 9999 may overflow on the way.
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _text(row: Any, name: str) -> str:

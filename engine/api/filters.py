@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 
 from engine.models import (
     ExecutionEvent,
@@ -28,6 +31,23 @@ class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]
         for name in set(self.data) - set(self.filters) - _PAGING:
             errors[name] = self.form.error_class(["This list has no such filter."])
         return not errors
+
+
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """A moment in UTC: PostgreSQL refuses offsets that Python takes."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return None if moment is None else moment.astimezone(UTC)
+        except OverflowError:  # in the year 1 or 9999
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A moment in ISO 8601."""
+
+    field_class = MomentField
 
 
 def _flag(text: str) -> bool:
@@ -53,8 +73,8 @@ class WorkflowFilter(StrictFilterSet):
 class ExecutionFilter(StrictFilterSet):
     status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
     workflow = filters.UUIDFilter(field_name="workflow_id")
-    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
     waiting = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)
 
     class Meta:

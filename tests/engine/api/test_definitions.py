@@ -71,9 +71,7 @@ RAW: list[tuple[str, Callable[[], bytes], int, str]] = [
 def test_raw_bodies(
     cast: Cast, name: str, body: Callable[[], bytes], status: int, code: str
 ) -> None:
-    response = cast.owner.api.generic(
-        "POST", "/api/v1/workflows", body(), content_type="application/json"
-    )
+    response = cast.owner.api.post("/api/v1/workflows", body(), content_type="application/json")
     assert response.status_code == status, response.content[:300]
     assert Workflow.objects.count() == (3 if status == 201 else 2)
     if code:
@@ -81,9 +79,7 @@ def test_raw_bodies(
 
 
 def test_other_media_types_are_refused(cast: Cast) -> None:
-    response = cast.owner.api.generic(
-        "POST", "/api/v1/workflows", b"a: 1", content_type="application/yaml"
-    )
+    response = cast.owner.api.post("/api/v1/workflows", b"a: 1", content_type="application/yaml")
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 

@@ -141,11 +141,10 @@ def test_form_of_keys(cast: Cast, key: str, status: int) -> None:
 def test_many_at_once_with_one_key_start_one_run(cast: Cast) -> None:
     barrier = threading.Barrier(8)
     answers: list[tuple[int, str]] = []
-    header = cast.owner.api._credentials["HTTP_AUTHORIZATION"]
 
     def post() -> None:
         api = APIClient()
-        api.credentials(HTTP_AUTHORIZATION=header)
+        api.force_authenticate(cast.owner.user)
         try:
             barrier.wait()
             response = execute(api, address(cast), "once")
@@ -255,7 +254,7 @@ def test_broken_forms_are_no_server_errors(
     api = cast.owner.api
     if session:
         api = signed_in_by_session(cast)
-    response = api.generic("POST", address(cast), body, content_type=media_type)
+    response = api.post(address(cast), body, content_type=media_type)
     assert response.status_code < 500
     if session:
         assert response.status_code in (400, 403)
@@ -276,9 +275,7 @@ def test_session_may_send_a_form(cast: Cast) -> None:
 def test_json_may_be_12_mb(cast: Cast) -> None:
     for size, status in [(12 * MB - 100, 202), (12 * MB, 413)]:
         body = json.dumps({"context": {"data": {"text": "x" * size}}}).encode()
-        response = cast.owner.api.generic(
-            "POST", address(cast), body, content_type="application/json"
-        )
+        response = cast.owner.api.post(address(cast), body, content_type="application/json")
         assert response.status_code == status
 
 

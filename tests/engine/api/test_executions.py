@@ -240,7 +240,16 @@ def test_list_filters(
 
 
 @pytest.mark.parametrize(
-    "query", ["status=odd", "waiting=maybe", "workflow=x", "created_after=today", "user=me"]
+    "query",
+    [
+        "status=odd",
+        "waiting=maybe",
+        "workflow=x",
+        "created_after=today",
+        "created_after=0001-01-01T00:00:00%2B23:59",
+        "created_before=9999-12-31T23:59:59-23:59",
+        "user=me",
+    ],
 )
 def test_wrong_filters(cast: Cast, query: str) -> None:
     response = cast.owner.api.get(f"{LIST}?{query}")

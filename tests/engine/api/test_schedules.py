@@ -33,8 +33,8 @@ def test_create(cast: Cast) -> None:
 
 
 def test_context_may_be_absent_or_empty(cast: Cast) -> None:
-    for fields in ({}, {"context": {}}):
-        response = cast.owner.api.post(LIST, body(cast, **fields), format="json")
+    for given in (body(cast), body(cast, context={})):
+        response = cast.owner.api.post(LIST, given, format="json")
         assert response.status_code == 201, response.content
         assert response.json()["context"] == {}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -129,6 +131,14 @@ def test_filters(cast: Cast, query: str, names: list[str]) -> None:
     assert all("definition" not in row for row in rows)
 
 
+LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+
+
+def cursor(*values: str) -> str:
+    """A made-up cursor."""
+    return urlsafe_b64encode(json.dumps(["next", *values]).encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [
@@ -136,6 +146,8 @@ def test_filters(cast: Cast, query: str, names: list[str]) -> None:
         ("owner=me", "owner"),
         ("page_size=0", "page_size"),
         ("cursor=x", "cursor"),
+        (f"cursor={cursor('0001-01-01T00:00:00+23:59', LAST_ID)}", "cursor"),
+        (f"cursor={cursor('2026-01-01T00:00:00+00:00', 'x')}", "cursor"),
         ("name=%00", ""),
     ],
 )
