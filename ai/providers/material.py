@@ -27,10 +27,11 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(\[]?[A-Z0-9])")
 _NUMBER = re.compile(r"[-+]?[$€£]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?%?")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _INSTRUCTIONS = """
-    please you your don't do act answer analyse analyze avoid be classify compose create decide
-    describe draft explain extract focus format generate give include keep limit list make mention
-    name never only output produce propose provide reply respond return say state suggest summarise
-    summarize tell think translate use write
+    please you your don't do act analyse analyze answer assess avoid be classify comment compose
+    consider create decide describe determine discuss draft evaluate explain extract focus format
+    generate give identify include keep limit list make mention name never only output produce
+    propose provide recommend reply respond return rewrite say state suggest summarise summarize
+    tell think translate use write
 """
 _INSTRUCTION = re.compile(rf"\W*(?:{'|'.join(_INSTRUCTIONS.split())})\b", re.IGNORECASE)
 _COMMON_WORDS = """

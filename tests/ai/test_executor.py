@@ -19,6 +19,7 @@ from engine.errors import InvalidDefinition
 from engine.registry import executors
 from engine.step import StepResult
 from tests.ai.endpoint import Endpoint, completion
+from tests.support.cast import work
 from tests.support.workers import Worker, finish, wait_until
 from tests.support.workflows import definition, start, step
 
@@ -134,6 +135,39 @@ def test_the_steps_timeout_bounds_the_call(endpoint: Endpoint) -> None:
     endpoint.answers = [(200, "slow")]
     with pytest.raises(errors.AITimeout):
         execute({"prompt": "x"})
+
+
+@pytest.mark.django_db
+def test_a_rate_limit_is_retried_by_the_engine(endpoint: Endpoint, user: User) -> None:
+    endpoint.answers = [(429, {}), (200, completion())]
+    document = definition(
+        step(
+            "comment",
+            step_type="AI_GENERATED",
+            config={"prompt": "x"},
+            retry={"max_attempts": 2, "delay": 0},
+        )
+    )
+    run = work(start(document, user=user))
+    assert run.status == "completed"
+    calls = AIStepExecution.objects.order_by("created_at", "id")
+    assert [(c.attempt, c.error_code) for c in calls] == [(1, "ai_rate_limited"), (2, "")]
+
+
+@pytest.mark.django_db
+def test_a_permanent_failure_is_not_retried(endpoint: Endpoint, user: User) -> None:
+    endpoint.answers = [(400, {"error": {"message": "No such parameter"}})]
+    document = definition(
+        step(
+            "comment",
+            step_type="AI_GENERATED",
+            config={"prompt": "x"},
+            retry={"max_attempts": 5, "delay": 0},
+        )
+    )
+    run = work(start(document, user=user))
+    assert (run.status, run.error_code) == ("failed", "ai_request_rejected")
+    assert len(endpoint.requests) == AIStepExecution.objects.count() == 1
 
 
 def test_a_run_on_a_real_worker(user: User, worker: Worker, ai_worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from analytics import recording
 from analytics.models import WorkflowExecutionMetric, WorkflowLearningData
-from engine.models import Workflow
+from engine.models import Workflow, WorkflowExecution
 from engine.workflows import create_workflow
 from tests.analytics.runs import ended
 from tests.support.cast import SAMPLE, Cast
@@ -202,13 +203,14 @@ def test_feedback_is_kept_and_counted(cast: Cast) -> None:
     assert (answer["execution_id"], answer["rating"]) == (str(run.id), 4)
     assert (answer["comment"], answer["tags"]) == ("Secretly good", ["fast"])
     row = WorkflowLearningData.objects.get()
+    assert row.performance_metrics is not None
     assert row.user_feedback == {"comment": "Secretly good", "tags": ["fast"]}
     assert row.performance_metrics["step_count"] == 1, "the lost signal was caught up on"
     with connection.cursor() as cursor:
         cursor.execute("SELECT user_feedback::text FROM workflow_learning_data")
         assert "Secretly" not in cursor.fetchone()[0]
     satisfaction = WorkflowExecutionMetric.objects.get(metric_name="user_satisfaction")
-    assert (satisfaction.metric_value, satisfaction.metric_unit) == (4, "rating")
+    assert (float(satisfaction.metric_value), satisfaction.metric_unit) == (4, "rating")
     cast.shared.refresh_from_db()
     assert cast.shared.rating == 4
 
@@ -236,6 +238,28 @@ def test_ratings_are_means(cast: Cast) -> None:
     assert float(cast.shared.rating) == 2.67
     found = analytics(owner.api, cast.shared).json()["satisfaction"]
     assert (found["ratings"], found["mean"]) == (3, pytest.approx(8 / 3))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ratings_at_the_same_time_all_count(cast: Cast) -> None:
+    runs = [ended(cast.shared, cast.owner.user) for _ in range(6)]
+    together = threading.Barrier(len(runs))
+
+    def rate(run: WorkflowExecution, rating: int) -> None:
+        together.wait()
+        try:
+            body = {"execution_id": run.id, "rating": rating}
+            assert feedback(cast.owner.api, cast.shared.id, body).status_code == 201
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=rate, args=(run, 1 + n % 5)) for n, run in enumerate(runs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cast.shared.refresh_from_db()
+    assert float(cast.shared.rating) == 2.67  # (1 + 2 + 3 + 4 + 5 + 1) / 6
 
 
 @pytest.mark.parametrize(
