@@ -17,11 +17,12 @@ def portfolio_facts(
     best = max(summary.holdings, key=lambda holding: holding.annual_return)
     sentences = [
         f"{name} is in the risk class {risk_class}.",
-        f"Between {summary.first_month} and {summary.last_month} it returned"
+        f"Between {summary.first_month} and {summary.last_month} the portfolio returned"
         f" {_percent(summary.annual_return)} a year with a volatility of"
         f" {_percent(summary.annual_volatility)}.",
         f"Its deepest fall below an earlier peak was {_percent(-summary.max_drawdown)}.",
-        f"In 95 of 100 months it lost no more than {_percent(summary.value_at_risk_95)}.",
+        "In 95 of 100 months the portfolio lost no more than"
+        f" {_percent(summary.value_at_risk_95)}.",
         f"{largest.symbol} has {_percent(largest.weight)} of the money but carries"
         f" {_percent(largest.risk_share)} of the risk.",
         f"The mix avoids {_percent(summary.diversification)} of the volatility that the holdings"
