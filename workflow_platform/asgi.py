@@ -2,7 +2,12 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workflow_platform.settings")
-application = get_asgi_application()
+_django = get_asgi_application()
+
+from core.api.limits import BodyLimit  # noqa: E402 - needs the settings
+
+application = BodyLimit(_django, max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-api_v1 = [path("", include("core.api.accounts")), path("", include("engine.api.urls"))]
-api_v1 += [
-    path("", include(module))
-    for module in ("templates.api.urls", "analytics.api.urls", "ai.api.urls")
-    if find_spec(module.rpartition(".")[0]) and find_spec(module)
+api_v1 = [
+    path("", include("core.api.accounts")),
+    path("", include("engine.api.urls")),
+    path("", include("templates.api.urls")),
+    path("", include("analytics.api.urls")),
 ]
 
 urlpatterns = [

@@ -97,7 +97,7 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         credentials = Credentials(data=request.data)
         credentials.is_valid(raise_exception=True)
-        user = authenticate(request, **credentials.validated_data)
+        user = authenticate(request._request, **credentials.validated_data)
         if user is None:
             raise InvalidCredentials()
         issued, token = get_token_model().objects.create(user=user)

@@ -71,7 +71,7 @@ class WorkflowFilter(StrictFilterSet):
 
 
 class ExecutionFilter(StrictFilterSet):
-    status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
+    status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices, distinct=False)
     workflow = filters.UUIDFilter(field_name="workflow_id")
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
@@ -83,7 +83,7 @@ class ExecutionFilter(StrictFilterSet):
 
 
 class StepFilter(StrictFilterSet):
-    status = filters.MultipleChoiceFilter(choices=StepStatus.choices)
+    status = filters.MultipleChoiceFilter(choices=StepStatus.choices, distinct=False)
 
     class Meta:
         model = StepExecution

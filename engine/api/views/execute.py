@@ -17,10 +17,7 @@ from core.api.schema import refusal
 from core.errors import InvalidInput, Problem
 from engine.api import examples, parsers
 from engine.api.permissions import WhoSeesMay
-from engine.api.serializers.executions import (
-    ExecuteSerializer,
-    StartedSerializer,
-)
+from engine.api.serializers.executions import ExecuteSerializer, StartedSerializer
 from engine.api.views.base import WorkflowView, caller
 from engine.errors import IdempotencyKeyReused, InvalidContext
 from engine.services import WorkflowEngine

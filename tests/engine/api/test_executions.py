@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
 
 from engine.api.payloads import LISTED_BYTES
 from engine.models import StepExecution, WorkflowExecution
@@ -109,6 +112,31 @@ def test_answer_that_breaks_the_steps_rules(cast: Cast) -> None:
     assert "too much" in refused.content.decode()
     accepted = cast.owner.api.post(address, {"answer": {"limit": 9}}, format="json")
     assert accepted.status_code == 200, accepted.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_many_answers_counts(cast: Cast, waiting_run: WorkflowExecution) -> None:
+    barrier = threading.Barrier(6)
+    codes: list[str] = []
+
+    def answer() -> None:
+        api = APIClient()
+        api.force_authenticate(cast.owner.user)
+        try:
+            barrier.wait()
+            address = f"{LIST}/{waiting_run.id}/steps/ask/answer"
+            response = api.post(address, {"answer": {"choice": "yes"}}, format="json")
+            codes.append(response.json().get("code", "accepted"))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=answer) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == ["accepted"] + ["not_waiting"] * 5
+    assert work(waiting_run).status == "completed"
 
 
 def test_nothing_waits(cast: Cast, team_run: WorkflowExecution) -> None:

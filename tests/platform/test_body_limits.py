@@ -1,0 +1,76 @@
+"""Bodies under the real web server: refused before they are read, or read whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.support.cast import Cast
+from tests.support.workers import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+CAP = 12 * 1024 * 1024
+
+
+@pytest.fixture
+def port(transactional_db: None) -> Iterator[int]:
+    """The port of a web server on the test database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "uvicorn", "workflow_platform.asgi:application"),
+            *("--port", str(number), "--lifespan", "off", "--no-access-log"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DB_NAME": str(settings.DATABASES["default"]["NAME"])},
+    )
+    try:
+        wait_until(lambda: listens(number), what="the web server")
+        yield number
+    finally:
+        server.terminate()
+        server.wait(15)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ask(port: int, head: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
+    """Sends a request, the body as it is, and reads the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    start, _, payload = answer.partition(b"\r\n\r\n")
+    return int(start.split()[1]), json.loads(payload or b"{}")
+
+
+def test_bodies(port: int, cast: Cast) -> None:
+    token = cast.owner.api._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+    execute = (
+        f"POST /api/v1/workflows/{cast.shared.id}/execute HTTP/1.1\nHost: localhost\n"
+        f"Authorization: {token}\nContent-Type: application/json\nConnection: close\n"
+    )
+    # Nothing of the body is sent: the answer cannot have waited for it.
+    status, error = ask(port, f"{execute}Content-Length: {CAP + 1}")
+    assert (status, error["code"]) == (413, "too_large")
+    chunk = b"2\r\n{}\r\n0\r\n\r\n"
+    status, error = ask(port, f"{execute}Transfer-Encoding: chunked", chunk)
+    assert (status, error["code"]) == (411, "length_required")
+    text = "x" * (CAP - 100)
+    body = json.dumps({"context": {"data": {"text": text}}}).encode()
+    status, started = ask(port, f"{execute}Content-Length: {len(body)}", body)
+    assert (status, started["status"]) == (202, "running")
