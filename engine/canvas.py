@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from engine.definition import WorkflowDefinition
 from engine.plan import Chain, Segment, Task
 
 logger = logging.getLogger(__name__)
+
+# (run, its definition, positions that are ready): what brings ready steps to workers.
+Send = Callable[[UUID, WorkflowDefinition, Collection[int]], None]
 
 RUN_STEPS = "engine.run_steps"
 INLINE_LIMIT = 60  # seconds, after which a message of cheap steps is killed with its process

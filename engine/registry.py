@@ -36,7 +36,9 @@ def executors() -> Mapping[str, WorkflowStepExecutor]:
 
 
 def discover() -> None:
-    """Imports every app's `executors` and `workflow_functions`, and outside packages' entry points."""
+    """Imports every app's `executors` and `workflow_functions`, and outside packages' entry
+    points.
+    """
     autodiscover_modules("executors", "workflow_functions")
     for entry_point in entry_points(group=ENTRY_POINTS):
         entry_point.load()

@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from core.errors import KeyUnavailable, PlatformError
 from engine import canvas, contexts, leases, metrics, registry, retry, rules, selectors, validation
+from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
 from engine.errors import OutputTooLarge, StepFailed, StepRefused, StepTimedOut
@@ -40,7 +41,12 @@ _RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries to settle over a broken co
 
 
 def run_steps(
-    execution_id: UUID, positions: list[int], then: int | None, *, trace: JsonObject
+    execution_id: UUID,
+    positions: list[int],
+    then: int | None,
+    *,
+    trace: JsonObject,
+    send: Send = canvas.send,
 ) -> None:
     """Runs these steps one after the other and sends what became ready.
 
@@ -48,6 +54,7 @@ def run_steps(
         then: the step that this message's canvas brings next by itself, so that it is not sent
             here.
         trace: ids of the message, for the history.
+        send: where what became ready goes.
     """
     started = flushed = time.monotonic()
     outbox: list[int] = []
@@ -57,7 +64,7 @@ def run_steps(
     for n, position in enumerate(positions):
         now = time.monotonic()
         if outbox and definition and now - flushed > _FLUSH_SECONDS:
-            canvas.send(execution_id, definition, outbox)
+            send(execution_id, definition, outbox)
             outbox, flushed = [], now
         if claim is None and n and now - started > _MESSAGE_SECONDS:
             outbox += selectors.ready_positions(execution_id, positions[n:])
@@ -73,12 +80,12 @@ def run_steps(
         covered = {then, *rest}
         outbox += [p for p in (advance.ready if advance else ()) if p not in covered]
     if outbox and definition:
-        canvas.send(execution_id, definition, outbox)
+        send(execution_id, definition, outbox)
 
 
 def _claim(execution_id: UUID, position: int, trace: JsonObject) -> Claim | None:
-    path = checkpoint if settings.ENGINE_FAST_PATH else steps
-    return path.claim(execution_id, position, owner=leases.owner(), trace=trace)
+    claim = checkpoint.claim if settings.ENGINE_FAST_PATH else steps.claim
+    return claim(execution_id, position, owner=leases.owner(), trace=trace)
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
@@ -37,8 +38,13 @@ def schedules_for(user: User) -> QuerySet[WorkflowSchedule]:
 
 def newest_version_id(workflow: Workflow) -> UUID:
     """The version that a run started now would have."""
+    return _version_id(workflow.id, workflow.latest)
+
+
+@lru_cache(maxsize=1024)
+def _version_id(workflow_id: UUID, number: int) -> UUID:
     return WorkflowVersion.objects.values_list("id", flat=True).get(
-        workflow_id=workflow.id, number=workflow.latest
+        workflow_id=workflow_id, number=number
     )
 
 

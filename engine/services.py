@@ -16,6 +16,7 @@ from core.errors import InvalidInput, NotFound
 from core.ids import uuid7
 from core.models import User
 from engine import canvas, contexts, definitions, metrics, registry, runner, selectors, validation
+from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
 from engine.errors import IdempotencyKeyReused, InvalidContext, NotWaiting, StepRefused
@@ -50,11 +51,12 @@ class WorkflowContextManager:
 class WorkflowStateManager:
     """Takes runs from state to state and sends what became ready, after the commit."""
 
+    def __init__(self, deliver: Send = canvas.send) -> None:
+        self.deliver = deliver
+
     def start(self, run: WorkflowExecution, definition: WorkflowDefinition) -> None:
         """Writes the new run and sends its first segments."""
-        with transaction.atomic():
-            advance = runs.start(run, definition)
-            self.send(run.id, definition, advance)
+        self.send(run.id, definition, runs.start(run, definition))
         metrics.executions_started.inc()
 
     def pause(self, execution_id: UUID) -> bool:
@@ -85,17 +87,18 @@ class WorkflowStateManager:
         """Sends what became ready, after the commit."""
         if advance.ready:
             transaction.on_commit(
-                partial(canvas.send, execution_id, definition, advance.ready), robust=True
+                partial(self.deliver, execution_id, definition, advance.ready), robust=True
             )
 
 
 class WorkflowEngine:
     """Starts runs and steers them: the documented engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, deliver: Send = canvas.send) -> None:
+        """`deliver`: brings ready steps to workers; another one for runs in this process."""
         self.step_executors = registry.executors()
         self.context_manager = WorkflowContextManager()
-        self.state_manager = WorkflowStateManager()
+        self.state_manager = WorkflowStateManager(deliver)
 
     def execute_workflow(
         self,
@@ -135,13 +138,14 @@ class WorkflowEngine:
             idempotency_key=idempotency_key,
             request_hash=request_hash,
         )
+        if idempotency_key is None:
+            self.state_manager.start(run, definition)
+            return run
         try:
             with transaction.atomic():
                 self.state_manager.start(run, definition)
         except IntegrityError:
             # Two requests with one key raced: the other one started the run.
-            if idempotency_key is None:
-                raise
             earlier = _earlier(context.user_id, idempotency_key, request_hash)
             if earlier is None:
                 raise

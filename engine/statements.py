@@ -4,11 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
+from django.conf import settings
 from django.db import connection
 
-from engine.models import StepStatus
+from core.fields import seal
+from core.ids import uuid7
+from engine.definition import WorkflowDefinition
+from engine.models import StepStatus, WorkflowExecution
+
+# A new run with all its steps, of which the roots are ready.
+_START = """
+WITH run AS (
+    INSERT INTO workflow_executions
+           (id, workflow_id, user_id, session_id, status, context, started_at, created_at,
+            definition_version_id, error_code, failing, exits_left, idempotency_key, request_hash)
+    VALUES (%(run)s::uuid, %(workflow)s::uuid, %(user)s::uuid, %(session)s::text, 'running',
+            %(context)s::jsonb, statement_timestamp(), statement_timestamp(),
+            %(version)s::uuid, '', FALSE, %(exits)s::int, %(key)s::text, %(hash)s::text)
+ RETURNING id, workflow_id, started_at
+), steps AS (
+    INSERT INTO workflow_step_executions
+           (id, execution_id, step_id, step_type, status, position, scope, arrived, live, attempt,
+            error_code, waiting_for, lease_owner, sends, started_at, next_send_at)
+    SELECT step.id, run.id, step.step_id, step.step_type,
+           CASE WHEN step.root THEN 'ready' ELSE 'pending' END, step.number - 1, '', 0, 0, 0,
+           '', '', '', 0, NULL,
+           CASE WHEN step.root
+                THEN statement_timestamp() + make_interval(secs => %(resend)s::float8) END
+      FROM run, unnest(%(ids)s::uuid[], %(step_ids)s::text[], %(types)s::text[],
+                       %(roots)s::boolean[])
+           WITH ORDINALITY AS step (id, step_id, step_type, root, number)
+ RETURNING step_id, status, position
+), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT id, 'execution.started', '', '', 0, '{}'::jsonb FROM run
+     UNION ALL
+    SELECT run.id, 'step.ready', ready.step_id, '', 0, '{}'::jsonb
+      FROM run, (SELECT * FROM steps WHERE status = 'ready' ORDER BY position) AS ready
+), counted AS (
+    UPDATE workflow_definitions AS workflow
+       SET usage_count = usage_count + 1
+      FROM run
+     WHERE workflow.id = run.workflow_id
+)
+SELECT started_at FROM run
+"""
 
 # Counters of many steps and what follows from them. Only a pending step changes its status, so
 # that a step that
@@ -37,10 +81,11 @@ WITH cancelled AS (
        SET status = 'cancelled', completed_at = statement_timestamp(),
            lease_owner = '', lease_expires_at = NULL, due_at = NULL, next_send_at = NULL
      WHERE execution_id = %s AND status = ANY(%s)
- RETURNING execution_id, step_id, scope, attempt
+ RETURNING execution_id, step_id, scope, attempt, position
 )
 INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-SELECT execution_id, 'step.cancelled', step_id, scope, attempt, '{}' FROM cancelled
+SELECT execution_id, 'step.cancelled', step_id, scope, attempt, '{}'
+  FROM cancelled ORDER BY position, scope
 """
 
 # Messages that did not bring their step to a worker in time: the next one is presumed lost after
@@ -72,6 +117,43 @@ UPDATE workflow_step_executions AS step
   FROM unnest(%s::uuid[], %s::int[]) AS held (id, attempt)
  WHERE step.id = held.id AND step.attempt = held.attempt AND step.status = 'running'
 """
+
+
+def start_run(
+    run: WorkflowExecution, definition: WorkflowDefinition, *, resend_after: timedelta
+) -> None:
+    """Writes a new run with a row for each step, and its first events. Sets `started_at`."""
+    steps = definition.steps
+    context = seal(WorkflowExecution, run.id, "context", run.context)
+    [(run.started_at,)] = execute(
+        _START,
+        run=run.id,
+        workflow=run.workflow_id,
+        user=run.user_id,
+        session=run.session_id,
+        context=context.text if context else None,
+        version=run.definition_version_id,
+        exits=run.exits_left,
+        key=run.idempotency_key,
+        hash=run.request_hash,
+        resend=resend_after.total_seconds(),
+        ids=[uuid7() for _ in steps],
+        step_ids=[step.id for step in steps],
+        types=[step.step_type for step in steps],
+        roots=[not step.dependencies for step in steps],
+    )
+
+
+def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows that a statement answers with.
+
+    It runs below Django's cursor, which would neither prepare the statement nor send the parameters
+    apart from it. Errors are Django's.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters, prepare=settings.DB_PREPARE_STATEMENTS)
+        return cursor.fetchall()
 
 
 def advance(

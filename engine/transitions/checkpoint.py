@@ -12,13 +12,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
-from django.db import connection
 from psycopg.types.json import Jsonb
 
 from core.fields import seal
-from engine import definitions
+from engine import definitions, statements
 from engine.context import JsonObject
 from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
 from engine.step import StepResult
@@ -64,7 +62,8 @@ WITH run AS (
     UPDATE workflow_step_executions AS step
        SET status = 'completed', completed_at = statement_timestamp(),
            input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
-           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int, error_code = '', error_message = NULL,
+           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int,
+           error_code = '', error_message = NULL,
            lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
       FROM run
      WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
@@ -132,7 +131,8 @@ WITH run AS (
     UPDATE workflow_step_executions AS step
        SET status = 'completed', completed_at = statement_timestamp(),
            input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
-           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int, error_code = '', error_message = NULL,
+           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int,
+           error_code = '', error_message = NULL,
            lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
       FROM run
      WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
@@ -156,7 +156,7 @@ SELECT id FROM ended
 
 def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -> Claim | None:
     """`steps.claim` in one statement. None is final: the general path would say the same."""
-    row = _one(
+    rows = statements.execute(
         _CLAIM,
         run=execution_id,
         position=position,
@@ -164,9 +164,9 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
         lease=settings.ENGINE_LEASE_SECONDS,
         trace=Jsonb({"owner": owner, **trace}),
     )
-    if row is None:
+    if not rows:
         return None
-    step_execution_id, attempt, version_id, workflow_id, user_id, started_at = row
+    [(step_execution_id, attempt, version_id, workflow_id, user_id, started_at)] = rows
     definition = definitions.load(version_id)
     return Claim(
         id=step_execution_id,
@@ -214,7 +214,7 @@ def complete(
     if not dependents:
         return _finish(claim, result, payload)
     joined = dependents[0]
-    rows = _all(
+    rows = statements.execute(
         _COMPLETE,
         **payload,
         needed=len(claim.definition.graph.dependencies[joined]),
@@ -254,7 +254,7 @@ def _finish(
     if definition.outputs is not None or len(definition.exit_points) > 1:
         return None
     results = seal(WorkflowExecution, claim.execution_id, "results", {claim.step.id: result.output})
-    if _one(_FINISH, **payload, results=results and results.text) is None:
+    if not statements.execute(_FINISH, **payload, results=results.text if results else None):
         return None
     tell_finished(claim.execution_id)
     return Advance(), None
@@ -262,18 +262,4 @@ def _finish(
 
 def _sealed(field: str, pk: UUID, value: JsonObject) -> str | None:
     sealed = seal(StepExecution, pk, field, value)
-    return sealed and sealed.text
-
-
-def _one(statement: str, **parameters: Any) -> tuple[Any, ...] | None:
-    rows = _all(statement, **parameters)
-    return rows[0] if rows else None
-
-
-def _all(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    # Below Django's cursor, which would neither prepare the statement nor send the parameters
-    # apart from it.
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=settings.DB_PREPARE_STATEMENTS)
-        return cursor.fetchall()
+    return None if sealed is None else sealed.text

@@ -5,17 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from core.ids import uuid7
 from engine import history, statements
 from engine.definition import WorkflowDefinition
 from engine.models import (
     ExecutionStatus,
     StepExecution,
     StepStatus,
-    Workflow,
     WorkflowExecution,
 )
 from engine.propagation import Changes, Settled, affected, propagate
@@ -27,33 +24,10 @@ _OPEN_STEPS = (StepStatus.PENDING, StepStatus.READY, StepStatus.WAITING, StepSta
 
 def start(run: WorkflowExecution, definition: WorkflowDefinition) -> Advance:
     """Writes a new run with all its steps; the roots are ready."""
-    graph = definition.graph
-    roots = graph.roots
-    with transaction.atomic():
-        run.status = ExecutionStatus.RUNNING
-        run.started_at = Now()
-        run.exits_left = len(graph.sinks)
-        run.save(force_insert=True)
-        resend_at = Now() + flow.resend_after()
-        StepExecution.objects.bulk_create(
-            [
-                StepExecution(
-                    id=uuid7(),
-                    execution_id=run.id,
-                    step_id=step.id,
-                    step_type=step.step_type,
-                    position=step.position,
-                    status=StepStatus.PENDING if step.dependencies else StepStatus.READY,
-                    next_send_at=None if step.dependencies else resend_at,
-                )
-                for step in definition.steps
-            ],
-            batch_size=1_000,
-        )
-        Workflow.objects.filter(id=run.workflow_id).update(usage_count=F("usage_count") + 1)
-        history.record(history.EXECUTION_STARTED, execution_id=run.id)
-        history.record_steps(history.STEP_READY, run.id, [definition.steps[n].id for n in roots])
-    return Advance(ready=tuple(roots))
+    run.status = ExecutionStatus.RUNNING
+    run.exits_left = len(definition.graph.sinks)
+    statements.start_run(run, definition, resend_after=flow.resend_after())
+    return Advance(ready=tuple(definition.graph.roots))
 
 
 def pause(execution_id: UUID) -> bool:

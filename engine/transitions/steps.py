@@ -67,7 +67,7 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
     """
     with transaction.atomic():
         run = flow.lock_run(execution_id)
-        return run and _take(run, position, owner=owner, trace=trace)
+        return None if run is None else _take(run, position, owner=owner, trace=trace)
 
 
 def _take(run: WorkflowExecution, position: int, *, owner: str, trace: JsonObject) -> Claim | None:

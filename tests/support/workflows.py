@@ -9,6 +9,7 @@ import pytest
 from model_bakery import baker
 
 from core.models import User
+from engine.inline import InlineBroker
 from engine.models import Workflow, WorkflowExecution
 from engine.services import WorkflowEngine
 from engine.workflows import create_workflow
@@ -55,6 +56,20 @@ def start(
     )
     context = engine.context_manager.create_context(str(user.id), "tests", data)
     return engine.execute_workflow(workflow, context)
+
+
+def run_inline(
+    document: dict[str, Any], *, user: User, data: dict[str, Any] | None = None
+) -> WorkflowExecution:
+    """Runs the definition in this process as far as it goes, without a broker."""
+    broker = InlineBroker()
+    engine = WorkflowEngine(broker.send)
+    workflow = create_workflow(document=document, owner=user)
+    context = engine.context_manager.create_context(str(user.id), "tests", data)
+    run = engine.execute_workflow(workflow, context)
+    broker.run()
+    run.refresh_from_db()
+    return run
 
 
 def statuses(execution_id: UUID) -> dict[str, str]:

@@ -1,0 +1,110 @@
+"""The fast path writes what the general path, the reference, writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from model_bakery import baker
+from pytest_django import Settings
+
+from core.models import User
+from engine import history
+from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
+from tests.support.workflows import calls, definition, run_inline, step
+
+KINDS = ("echo", "echo", "echo", "slow", "fail", "fail_on", "when_not", "decide", "ask")
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Definitions of every shape, whose steps complete, fail, skip, choose or wait."""
+    size = draw(st.integers(1, 12))
+    before = [
+        sorted(draw(st.sets(st.integers(0, n - 1), max_size=3))) if n else [] for n in range(size)
+    ]
+    steps = []
+    for n in range(size):
+        dependents = [f"s{m}" for m in range(size) if n in before[m]]
+        fields: dict[str, Any] = {}
+        match draw(st.sampled_from(KINDS)):
+            case "slow":
+                fields = calls("tests.slow", value=n)
+            case "fail":
+                fields = calls("tests.fail")
+            case "fail_on":
+                fields = {**calls("tests.fail"), "on_error": "continue"}
+            case "when_not":
+                fields = {"when": "inputs.no"}
+            case "decide":
+                open_ones = draw(st.sets(st.sampled_from(dependents))) if dependents else set()
+                rules = [
+                    {"when": "!inputs.no", "then": sorted(open_ones)},
+                    {"when": "inputs.no", "then": dependents},
+                ]
+                fields = {"step_type": "DECISION", "config": {"rules": rules}}
+            case "ask":
+                ask = {"source": "form", "title": "?", "form": {"type": "object"}}
+                fields = {"step_type": "DATA_COLLECTION", "config": ask}
+        steps.append(step(f"s{n}", *(f"s{m}" for m in before[n]), **fields))
+    return definition(*steps)
+
+
+def written(run: WorkflowExecution) -> tuple[Any, ...]:
+    """Everything that a path decides; ids, times and process numbers left out."""
+    rows = [
+        (
+            row.step_id,
+            row.status,
+            row.attempt,
+            row.arrived,
+            row.live,
+            row.error_code,
+            row.error_message,
+            row.input_data,
+            {k: v for k, v in (row.output_data or {}).items() if k != "pid"},
+            row.waiting_for,
+            row.lease_owner,
+            row.lease_expires_at is None,
+            row.next_send_at is None,
+            row.due_at,
+            row.completed_at is None,
+            row.started_at is None,
+        )
+        for row in StepExecution.objects.filter(execution=run)
+    ]
+    events = [
+        (event.kind, event.step_id, event.attempt, sorted(event.data))
+        for event in ExecutionEvent.objects.filter(execution=run)
+    ]
+    return (
+        (run.status, run.failing, run.exits_left, run.error_code, run.completed_at is None),
+        list(run.results or {}),
+        rows,
+        events,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+@hypothesis_settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(document=documents())
+def test_both_paths_write_the_same(document: dict[str, Any], settings: Settings) -> None:
+    user = User.objects.filter(username="owner").first() or baker.make(User, username="owner")
+    found = []
+    for fast in (False, True):
+        settings.ENGINE_FAST_PATH = fast
+        run = run_inline(document, user=user, data={"no": False})
+        found.append(written(run))
+        status, states = history.replay(list(ExecutionEvent.objects.filter(execution=run)))
+        assert status == run.status
+        stored = dict(run.steps.values_list("step_id", "status"))
+        recorded = {step_id: state for (step_id, _), state in states.items()}
+        assert {**dict.fromkeys(stored, "pending"), **recorded} == stored
+    assert found[0] == found[1]
