@@ -88,12 +88,19 @@ def tokens(source: str, start: int = 0) -> Iterator[Token]:
     while start < len(source):
         found = _TOKEN.match(source, start)
         if found is None:
-            what = "a quote that is never closed" if source[start] in "'\"" else repr(source[start])
-            raise Fault(f"{what} at character {start + 1}")
+            raise Fault(f"{_stranger(source, start)} at character {start + 1}")
         start = found.end()
         kind = found.lastgroup
         if kind is not None and kind != "space":
             yield Token(kind, found.group(), found.start(), start)
+
+
+def _stranger(source: str, start: int) -> str:
+    if source[start] in "'\"":
+        return "a quote that is never closed"
+    if source.startswith("${", start):
+        return "'${' without its '}' (a plain '${' is written '$${')"
+    return ascii(source[start])
 
 
 def parse(source: str) -> Node:
@@ -207,7 +214,7 @@ class _Parser:
             return ListOf(tuple(self.list_of("]")))
         if token.text == "{":
             return MapOf(tuple(self.entries()))
-        self.index -= 1
+        self.index -= token.kind != "end"
         raise self.unexpected()
 
     def call(self, name: str) -> Node:

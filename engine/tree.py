@@ -1,8 +1,7 @@
-"""The tree of an expression: its nodes, and the ways to walk over them."""
+"""The tree of an expression: its nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,12 +123,3 @@ def children(node: Node) -> tuple[Node, ...]:
             return (first, *(operand for _, operand in rest))
         case Choice(condition, then, otherwise):
             return (condition, then, otherwise)
-
-
-def walk(root: Node) -> Iterator[Node]:
-    """Every node of a tree, in no particular order."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += children(node)

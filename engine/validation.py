@@ -26,6 +26,7 @@ MAX_WORK = 50_000_000
 """Units of work of one check, as in `engine.values`: a hundred thousand rows of a few columns."""
 MAX_SUBSCHEMAS = 1_000
 MAX_SCHEMA_DEPTH = 32
+MAX_PATTERNS = 100
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFUSED = {
@@ -159,6 +160,10 @@ def schema_problems(schema: Any, path: str) -> list[Problem]:
             Problem(_shown(path, part.place, keyword), message)
             for keyword, message in _faults(part)
         ]
+    if sum("pattern" in part.schema for part in parts.values() if isinstance(part.schema, dict)) > (
+        MAX_PATTERNS
+    ):
+        problems.append(Problem(path, f"the schema has more than {MAX_PATTERNS} patterns"))
     problems = problems or _reference_problems(parts, path) or _draft_problems(schema, path)
     return problems[:MAX_PROBLEMS]
 

@@ -190,18 +190,28 @@ def equal(a: Any, b: Any, meter: Meter) -> bool:
     """Whether two values are the same; values of different kinds never are, `1 == true` neither."""
     if type(a) in _NUMBERS and type(b) in _NUMBERS:
         return bool(a == b)
-    a, b = plain(a), plain(b)
-    if type(a) is not type(b):
-        return type(a) in _NUMBERS and type(b) in _NUMBERS and a == b
-    if isinstance(a, str | list | dict):
-        if len(a) != len(b):
+    # A list of what is left to compare, not recursion: values may be much deeper than JSON's.
+    waiting = [(a, b)]
+    while waiting:
+        x, y = map(plain, waiting.pop())
+        if type(x) in _NUMBERS and type(y) in _NUMBERS:
+            same = x == y
+        elif type(x) is not type(y):
+            same = False
+        elif isinstance(x, list):
+            same = len(x) == len(y)
+            meter.spend(16 + 8 * len(x))
+            waiting += zip(x, y, strict=False)
+        elif isinstance(x, dict):
+            same = x.keys() == y.keys()
+            meter.spend(16 + 8 * len(x))
+            waiting += [(part, y.get(key)) for key, part in x.items()]
+        else:
+            meter.spend(len(x) // 64 if isinstance(x, str) else 0)
+            same = x == y
+        if not same:
             return False
-        meter.spend(1 + len(a) // 64 if isinstance(a, str) else 8 + 4 * len(a))
-    if isinstance(a, list):
-        return all(equal(x, y, meter) for x, y in zip(a, b, strict=True))
-    if isinstance(a, dict):
-        return all(key in b and equal(x, b[key], meter) for key, x in a.items())
-    return bool(a == b)
+    return True
 
 
 def unequal(a: Any, b: Any, meter: Meter) -> bool:
