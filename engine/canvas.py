@@ -9,6 +9,7 @@ from uuid import UUID
 
 from celery import chain, chord, signature
 from celery.canvas import Signature
+from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from engine import metrics, plan
@@ -39,8 +40,9 @@ def build(execution_id: UUID, definition: WorkflowDefinition, segment: Segment) 
 
 def send(execution_id: UUID, definition: WorkflowDefinition, ready: Collection[int]) -> None:
     """Sends what carries these ready steps. A broker that is down delays them, no more."""
+    max_fused = plan.MAX_FUSED if settings.ENGINE_FUSE else 1
     try:
-        for segment in plan.next_segments(definition, ready):
+        for segment in plan.next_segments(definition, ready, max_fused=max_fused):
             build(execution_id, definition, segment).apply_async()
     except (OperationalError, OSError) as error:
         metrics.publish_errors.inc()

@@ -43,23 +43,28 @@ class Chord:
 Segment = Chain | Chord
 
 
-def next_segments(definition: WorkflowDefinition, ready: Collection[int]) -> list[Segment]:
+def next_segments(
+    definition: WorkflowDefinition, ready: Collection[int], *, max_fused: int = MAX_FUSED
+) -> list[Segment]:
     """The segments that carry the steps at the `ready` positions, and what follows them in line.
 
     One ready step gives a chain along its linear stretch. Of several, those whose branches are one
     task each and meet in one join give a chord; cheap ones that meet nowhere share messages; the
     others give a chain each.
+
+    Args:
+        max_fused: how many cheap steps share one message at most.
     """
     segments: list[Segment] = []
     meeting: dict[int | None, list[Task]] = defaultdict(list)
     for position in sorted(ready):
-        tasks, join = _stretch(definition, position)
+        tasks, join = _stretch(definition, position, max_fused)
         if len(ready) == 1 or len(tasks) > 1 or (join is None and not _fusible(definition, tasks)):
             segments.append(Chain(tasks=tasks))
         else:
             meeting[join].append(tasks[0])
     for join, branches in meeting.items():
-        tasks = tuple(_packed(definition, branches))
+        tasks = tuple(_packed(definition, branches, max_fused))
         if join is None:
             segments += [Chain(tasks=(task,)) for task in tasks]
             continue
@@ -73,12 +78,14 @@ def next_segments(definition: WorkflowDefinition, ready: Collection[int]) -> lis
     return segments
 
 
-def _stretch(definition: WorkflowDefinition, start: int) -> tuple[tuple[Task, ...], int | None]:
+def _stretch(
+    definition: WorkflowDefinition, start: int, max_fused: int
+) -> tuple[tuple[Task, ...], int | None]:
     """The tasks along the line that begins at `start`, and the join that it ends in, if any."""
     groups: list[list[int]] = []
     position: int | None = start
     while position is not None:
-        if groups and _fits(definition, groups[-1], position):
+        if groups and len(groups[-1]) < max_fused and _fits(definition, groups[-1], position):
             groups[-1].append(position)
         elif len(groups) == MAX_LINKS:
             return _tasks(definition, groups), None
@@ -95,7 +102,7 @@ def _stretch(definition: WorkflowDefinition, start: int) -> tuple[tuple[Task, ..
 
 def _fits(definition: WorkflowDefinition, group: list[int], position: int) -> bool:
     last, step = definition.steps[group[-1]], definition.steps[position]
-    return last.inline and step.inline and last.queue == step.queue and len(group) < MAX_FUSED
+    return last.inline and step.inline and last.queue == step.queue
 
 
 def _tasks(definition: WorkflowDefinition, groups: list[list[int]]) -> tuple[Task, ...]:
@@ -108,7 +115,7 @@ def _fusible(definition: WorkflowDefinition, tasks: tuple[Task, ...]) -> bool:
     return all(definition.steps[n].inline for task in tasks for n in task.positions)
 
 
-def _packed(definition: WorkflowDefinition, branches: list[Task]) -> Iterator[Task]:
+def _packed(definition: WorkflowDefinition, branches: list[Task], max_fused: int) -> Iterator[Task]:
     """The branches as messages: a slow one alone, cheap ones of one queue together."""
     shared: dict[str, list[int]] = defaultdict(list)
     for task in branches:
@@ -116,7 +123,7 @@ def _packed(definition: WorkflowDefinition, branches: list[Task]) -> Iterator[Ta
             yield task
             continue
         positions = shared[task.queue]
-        if len(positions) + len(task.positions) > MAX_FUSED:
+        if len(positions) + len(task.positions) > max_fused:
             yield Task(positions=tuple(positions), queue=task.queue)
             positions = shared[task.queue] = []
         positions.extend(task.positions)

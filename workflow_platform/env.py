@@ -41,7 +41,9 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(
         # What `make run` has started, so that commands beside it find its servers; `.env` wins.
         env_file=(DATA_DIR / "servers.env", BASE_DIR / ".env"),
-        env_ignore_empty=True, extra="ignore", populate_by_name=True
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     secret_key: str = ""
@@ -86,6 +88,9 @@ class Environment(BaseSettings):
 
     engine_fast_path: bool = Field(
         default=True, description="One SQL statement a step where the common case allows it."
+    )
+    engine_fuse: bool = Field(
+        default=True, description="Cheap steps share messages; off to measure what that brings."
     )
     lease_seconds: float = Field(default=15, gt=0)
     reconcile_seconds: float = Field(default=5, gt=0)

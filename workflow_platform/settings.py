@@ -201,6 +201,7 @@ CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 ENGINE_FAST_PATH = env.engine_fast_path
+ENGINE_FUSE = env.engine_fuse
 ENGINE_LEASE_SECONDS = env.lease_seconds
 ENGINE_RECONCILE_SECONDS = env.reconcile_seconds
 ENGINE_RESEND_SECONDS = env.resend_seconds

@@ -86,6 +86,17 @@ def test_long_stretches_are_cut() -> None:
     assert [len(task.positions) for task in chain.tasks] == [25, 25, 10]
 
 
+def test_without_fusing_every_step_has_a_message_of_its_own() -> None:
+    definition = defined({"a": "", "b": "a", "c": "a", "d": "b c", "e": "d"})
+    for ready, expected in (
+        ([0], "chain(a)"),
+        ([1, 2], "chord([b, c] -> d)"),
+        ([3], "chain(d | e)"),
+    ):
+        segments = plan.next_segments(definition, ready, max_fused=1)
+        assert plan.describe(definition, segments) == [expected]
+
+
 def test_wide_fan_out_shares_messages() -> None:
     spec = {"a": "", **{f"b{n}": "a" for n in range(60)}}
     spec["join"] = " ".join(f"b{n}" for n in range(60))
