@@ -355,6 +355,8 @@ def _with_executor(
     if problems:
         return step, problems
     problems = executor.problems(step)
+    if problems:
+        return step, problems
     expressions = list(executor.expressions(step))
     if step.when is not None:
         expressions.append(rules.Expression("when", step.when, STEP_VARIABLES))
