@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = BASE_DIR / os.environ.get("DATA_DIR", "var")
+DATA_DIR = BASE_DIR / (os.environ.get("DATA_DIR") or "var")
 
 
 class SecretFiles(PydanticBaseSettingsSource):
