@@ -58,7 +58,8 @@ class Control:
         """What will happen to the run, or why nothing will."""
         if self.applies(run):
             return self.forecast(counts)
-        return f"nothing: the run {'is failing' if run.failing else f'is {run.status}'}"
+        failing = run.failing and run.completed_at is None
+        return f"nothing: the run is {'failing' if failing else run.status}"
 
 
 def _steps(number: int, word: str = "") -> str:
@@ -201,7 +202,7 @@ def carry_out(
             model_admin.log_change(request, run, f"{capfirst(control.done)}.")
             told.append((messages.SUCCESS, f"{name}: {control.done}"))
         else:
-            run.refresh_from_db(fields=["status", "failing"])
+            run.refresh_from_db(fields=["status", "failing", "completed_at"])
             told.append((messages.WARNING, f"{name}: {control.effect(run, Counter())}"))
     for level, text in told[:MAX_MESSAGES]:
         messages.add_message(request, level, text)
@@ -217,11 +218,7 @@ def list_action(control: Control) -> Callable[..., TemplateResponse | None]:
         request: HttpRequest,
         queryset: QuerySet[WorkflowExecution],
     ) -> TemplateResponse | None:
-        runs = list(
-            queryset.select_related("workflow").only(
-                "id", "status", "failing", "created_at", "workflow__name", "workflow__version"
-            )[: MAX_RUNS + 1]
-        )
+        runs = list(queryset[: MAX_RUNS + 1])
         if len(runs) > MAX_RUNS:
             messages.error(request, f"At most {MAX_RUNS} runs at a time: narrow the list down.")
             return None

@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from engine.admin import controls, run_page
 from engine.admin.access import operator, page_url
-from engine.admin.display import badge, elapsed, moment, short_id
+from engine.admin.display import elapsed, moment, short_id
 from engine.admin.lists import (
     ExecutionList,
     LongList,
@@ -28,7 +28,6 @@ from engine.admin.lists import (
     WorkflowFilter,
     by_id,
     counts_of,
-    is_waiting,
     settled,
 )
 from engine.models import WorkflowExecution
@@ -83,9 +82,7 @@ class ExecutionAdmin(LongList[WorkflowExecution]):
 
     @admin.display(description="status")
     def state(self, run: WorkflowExecution) -> SafeString:
-        if is_waiting(run, counts_of(run)):
-            return badge("waiting")
-        return badge("failed", "failing") if _is_failing(run) else badge(run.status)
+        return run_page.run_state(run, counts_of(run))
 
     @admin.display(description="progress")
     def progress(self, run: WorkflowExecution) -> SafeString:
@@ -181,7 +178,3 @@ class ExecutionAdmin(LongList[WorkflowExecution]):
             "original": run,
             "title": f"{run.workflow.name} {short_id(run.id)}",
         }
-
-
-def _is_failing(run: WorkflowExecution) -> bool:
-    return run.failing and run.completed_at is None

@@ -194,4 +194,4 @@ def by_id(rows: QuerySet[Any], field: str, term: str) -> QuerySet[Any]:
     if not re.fullmatch(r"[0-9a-f]{4,32}", digits):
         return rows.none()
     first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    return rows.filter(**{f"{field}__range": (first, last)})
+    return rows.filter(**{f"{field}__gte": first, f"{field}__lte": last})

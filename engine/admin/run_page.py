@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from core.errors import PlatformError
 from engine import definitions
@@ -77,7 +78,7 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
     waiting = list(steps.filter(status=StepStatus.WAITING)[:MAX_WAITING]) if open_now else []
     return {
         "run": run,
-        "state": badge("waiting") if is_waiting(run, counts) else badge(run.status),
+        "state": run_state(run, counts),
         "open": open_now,
         "refresh": open_now and "refresh" in request.GET,
         "refresh_seconds": REFRESH_SECONDS,
@@ -113,6 +114,15 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
         "lines": history_lines(run.events.order_by("-id")[:LATEST_EVENTS]),
         "events_url": reverse("admin:workflow_engine_workflowexecution_events", args=[run.pk]),
     }
+
+
+def run_state(run: WorkflowExecution, counts: Counter[str]) -> SafeString:
+    """The run's status, or what says more: that it waits, or that it is about to have failed."""
+    if is_waiting(run, counts):
+        return badge("waiting")
+    if run.failing and run.completed_at is None:
+        return badge("failed", "failing")
+    return badge(run.status)
 
 
 def step_names(run: WorkflowExecution) -> dict[int, str]:
