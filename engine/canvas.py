@@ -58,6 +58,7 @@ def _task(
         RUN_STEPS,
         args=(str(execution_id), list(task.positions), then.positions[0] if then else None),
         immutable=True,
+        ignore_result=True,  # else the sender subscribes to the result of each message
         queue=task.queue,
         time_limit=limit,
     )

@@ -62,8 +62,8 @@ class Migration(migrations.Migration):
                 ('idempotency_key', models.CharField(blank=True, max_length=255, null=True)),
                 ('request_hash', models.CharField(blank=True, default='', max_length=64)),
                 ('metrics_recorded_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='executions', to=settings.AUTH_USER_MODEL)),
-                ('workflow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='workflow_engine.workflow')),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='executions', to=settings.AUTH_USER_MODEL)),
+                ('workflow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='workflow_engine.workflow')),
             ],
             options={
                 'db_table': 'workflow_executions',
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(help_text='A retry or timer is not due before.', null=True)),
                 ('next_send_at', models.DateTimeField(help_text='When its message counts as lost.', null=True)),
                 ('sends', models.PositiveSmallIntegerField(default=0, help_text='Messages presumed lost.')),
-                ('execution', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='workflow_engine.workflowexecution')),
+                ('execution', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='workflow_engine.workflowexecution')),
             ],
             options={
                 'db_table': 'workflow_step_executions',
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                 ('attempt', models.PositiveIntegerField(default=0)),
                 ('data', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('execution', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='workflow_engine.workflowexecution')),
+                ('execution', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='workflow_engine.workflowexecution')),
             ],
             options={
                 'db_table': 'workflow_execution_events',

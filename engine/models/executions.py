@@ -39,9 +39,15 @@ class WorkflowExecution(models.Model):
     """One run of a workflow. `context` is its start, `results` its end."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
+    # Foreign keys without an index of their own are the first column of another one.
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="executions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="executions",
+        db_index=False,
     )
     session_id = models.CharField(max_length=255)
     status = models.CharField(
@@ -117,7 +123,9 @@ class StepExecution(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(WorkflowExecution, on_delete=models.CASCADE, related_name="steps")
+    execution = models.ForeignKey(
+        WorkflowExecution, on_delete=models.CASCADE, related_name="steps", db_index=False
+    )
     step_id = models.CharField(max_length=255)
     step_type = models.CharField(max_length=50)
     status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.PENDING)
@@ -182,7 +190,7 @@ class ExecutionEvent(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     execution = models.ForeignKey(
-        WorkflowExecution, on_delete=models.CASCADE, related_name="events"
+        WorkflowExecution, on_delete=models.CASCADE, related_name="events", db_index=False
     )
     kind = models.CharField(max_length=30)
     step_id = models.CharField(max_length=255, blank=True, default="")
