@@ -311,7 +311,11 @@ def test_a_row_without_a_primary_key_cannot_be_encrypted() -> None:
         seal(Note, None, "content", {})
 
 
-@pytest.mark.parametrize("value", [{1, 2}, float("nan"), "\ud800", {"a": object()}], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, float("nan"), "\ud800", {"a": object()}],
+    ids=["a set", "not a number", "a lone surrogate", "an object"],
+)
 def test_what_is_not_json_is_refused_with_the_fields_name(value: Any) -> None:
     with pytest.raises(InvalidInput, match=r"Note\.content cannot be stored as JSON") as caught:
         Note.objects.create(content=value)
