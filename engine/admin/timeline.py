@@ -53,7 +53,7 @@ class Row:
         name: its name in the definition.
         bars: the stretches of its time.
         begins: when it first started, since the run's start.
-        took: its time on a worker, or so far.
+        took: its time on a worker; of a step that runs or waits, the time so far.
         worker: who ran it last.
     """
 
@@ -166,7 +166,7 @@ def _begins(found: Sequence[Phase], start: datetime) -> str:
 
 def _took(step: StepExecution, found: Sequence[Phase]) -> str:
     if found and step.status in (StepStatus.WAITING, StepStatus.RUNNING):
-        return f"{span(found[-1].end - found[-1].start)} so far"
+        return span(found[-1].end - found[-1].start)
     if step.execution_time_ms is not None:
         return span(step.execution_time_ms / 1000)
     work = [phase for phase in found if phase.kind not in _IDLE]

@@ -50,6 +50,7 @@ def test_list_shows_steps_of_all_runs(
     for query, count in (
         ("", 21),
         ("?status__exact=waiting", 1),
+        ("?step_type=DECISION", 6),
         (f"?q={failed_run.pk}", 3),
         ("?q=hello", 0),
     ):
