@@ -1,6 +1,4 @@
-"""Answering a waiting step: what it asks, as buttons where that is a simple choice, else as
-JSON.
-"""
+"""Answering a waiting step: by buttons where it asks for a simple choice, else by JSON."""
 
 from __future__ import annotations
 
