@@ -14,6 +14,7 @@ from engine import definitions
 from engine.definition import WorkflowDefinition
 from engine.errors import DefinitionInUse
 from engine.models import Workflow, WorkflowVersion
+from engine.schedules import delete_schedule
 
 
 def create_workflow(*, document: Any, owner: User | None, is_shared: bool = False) -> Workflow:
@@ -46,9 +47,11 @@ def share_workflow(*, workflow: Workflow, is_shared: bool) -> Workflow:
 
 
 def delete_workflow(*, workflow: Workflow) -> None:
-    """Deletes a workflow that has never run. Raises DefinitionInUse."""
+    """Deletes a workflow that has never run, and its schedules. Raises DefinitionInUse."""
     try:
         with transaction.atomic():
+            for schedule in workflow.schedules.all():
+                delete_schedule(schedule)
             workflow.delete()
     except (ProtectedError, IntegrityError):  # the latter where a run starts at the same moment
         raise DefinitionInUse() from None

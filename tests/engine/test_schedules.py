@@ -11,7 +11,7 @@ from core.models import User
 from engine import schedules
 from engine.models import ScheduleFire, WorkflowExecution, WorkflowSchedule
 from engine.services import WorkflowEngine
-from engine.workflows import create_workflow
+from engine.workflows import create_workflow, delete_workflow
 from tests.support.workflows import definition, step
 
 
@@ -117,3 +117,10 @@ def test_disabled_or_deleted_schedules_start_nothing(user: User) -> None:
     schedules.delete_schedule(schedule)
     assert schedules.fire(schedule.id, sent_at=None) == "gone"
     assert not WorkflowExecution.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_deleted_workflow_takes_its_schedules_along(user: User) -> None:
+    schedule = made(user, interval_seconds=60)
+    delete_workflow(workflow=schedule.workflow)
+    assert not PeriodicTask.objects.filter(task=schedules.FIRE_SCHEDULE).exists()

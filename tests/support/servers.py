@@ -79,13 +79,13 @@ def choose_database(worker: str) -> None:
 def remove_leftovers() -> None:
     """Ends and deletes what test runs that were killed have left; their locks are free again."""
     for folder in SOCKETS_PARENT.glob(f"{FOLDER_PREFIX}*"):
-        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-            continue
-        if not (folder / "run.lock").exists():
-            continue  # a run that is just starting
         try:
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                continue
+            if not (folder / "run.lock").exists():
+                continue  # a run that is just starting
             with only_one(folder):
                 LocalServers(folder).end_leftovers()
                 shutil.rmtree(folder, ignore_errors=True)
-        except StartError:
-            continue  # in use
+        except (StartError, FileNotFoundError):
+            continue  # in use, or just ended by itself

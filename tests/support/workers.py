@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 import psutil
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 
@@ -114,17 +115,39 @@ def _running(queue: str, pool: str, concurrency: int, folder: Path) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def patient_flush(django_db_setup: None) -> None:
+    """Lets emptying the tables after a test wait for what living workers are still asking.
+
+    TRUNCATE locks one table after the other, and a worker's query does so in another order:
+    PostgreSQL ends one of two that wait for each other, which may be the TRUNCATE.
+    """
+    flush = connection.ops.execute_sql_flush
+
+    def again_after_deadlock(sql_list: Iterable[str]) -> None:
+        statements = list(sql_list)
+        for _ in range(20):
+            try:
+                return flush(statements)
+            except OperationalError as error:
+                if "deadlock" not in str(error):
+                    raise
+        return flush(statements)
+
+    connection.ops.execute_sql_flush = again_after_deadlock  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
 def worker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("workers")
 
 
 @pytest.fixture(scope="session")
-def shared_worker(django_db_setup: None, worker_folder: Path) -> Iterator[Worker]:
+def shared_worker(patient_flush: None, worker_folder: Path) -> Iterator[Worker]:
     yield from _running("default", "prefork", 2, worker_folder)
 
 
 @pytest.fixture(scope="session")
-def shared_ai_worker(django_db_setup: None, worker_folder: Path) -> Iterator[Worker]:
+def shared_ai_worker(patient_flush: None, worker_folder: Path) -> Iterator[Worker]:
     yield from _running("ai", "threads", 4, worker_folder)
 
 
