@@ -12,7 +12,7 @@ from celery.canvas import Signature
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from engine import metrics, plan
+from engine import failpoints, metrics, plan
 from engine.definition import WorkflowDefinition
 from engine.plan import Chain, Segment, Task
 
@@ -44,6 +44,7 @@ def send(execution_id: UUID, definition: WorkflowDefinition, ready: Collection[i
     try:
         for segment in plan.next_segments(definition, ready, max_fused=max_fused):
             build(execution_id, definition, segment).apply_async()
+            failpoints.reach("after_publish")
     except (OperationalError, OSError) as error:
         metrics.publish_errors.inc()
         logger.warning("run %s: sending failed, the reconciler will: %s", execution_id, error)

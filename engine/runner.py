@@ -19,7 +19,18 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from core.errors import KeyUnavailable, PlatformError
-from engine import canvas, contexts, leases, metrics, registry, retry, rules, selectors, validation
+from engine import (
+    canvas,
+    contexts,
+    failpoints,
+    leases,
+    metrics,
+    registry,
+    retry,
+    rules,
+    selectors,
+    validation,
+)
 from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
@@ -84,8 +95,11 @@ def run_steps(
 
 
 def _claim(execution_id: UUID, position: int, trace: JsonObject) -> Claim | None:
-    claim = checkpoint.claim if settings.ENGINE_FAST_PATH else steps.claim
-    return claim(execution_id, position, owner=leases.owner(), trace=trace)
+    take = checkpoint.claim if settings.ENGINE_FAST_PATH else steps.claim
+    failpoints.reach("before_claim")
+    claim = take(execution_id, position, owner=leases.owner(), trace=trace)
+    failpoints.reach("after_claim")
+    return claim
 
 
 def _run(
@@ -119,6 +133,7 @@ def _run(
             logger.exception("run %s: step %r raised", claim.execution_id, step.id)
             failure = StepFailed(f"{type(error).__name__}: {error}")
             return _failed(claim, failure, received=received, started=started), None
+        failpoints.reach("after_effect")
         elapsed = time.monotonic() - started
         metrics.step_duration.labels(step.step_type).observe(elapsed)
         payload, elapsed_ms = received, round(elapsed * 1000)
@@ -195,6 +210,7 @@ def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -
     for delay in (*_RECONNECT, None):
         try:
             settled = settle()
+            failpoints.reach("after_commit")
         except (OperationalError, InterfaceError):
             if delay is None:
                 logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)

@@ -16,7 +16,7 @@ from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from core.fields import seal
-from engine import definitions, statements
+from engine import definitions, failpoints, statements
 from engine.context import JsonObject
 from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
 from engine.step import StepResult
@@ -201,6 +201,7 @@ def complete(
     dependents = claim.definition.graph.dependents[claim.step.position]
     if result.closed or len(dependents) > 1:
         return None
+    failpoints.reach("before_commit")
     payload = {
         "run": claim.execution_id,
         "step": claim.id,

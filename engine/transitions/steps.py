@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from core.errors import PlatformError
 from core.fields import seal
-from engine import history
+from engine import failpoints, history
 from engine.context import JsonObject
 from engine.definition import WorkflowDefinition, WorkflowStep
 from engine.errors import WorkerLost
@@ -304,6 +304,7 @@ def _hold(
         id=claim.id, execution_id=claim.execution_id, step_id=claim.step.id, attempt=claim.attempt
     )
     history.record_step(kind, row, **(event or {}))
+    failpoints.reach("before_commit")
     return run
 
 
