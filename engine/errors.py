@@ -7,6 +7,7 @@ from engine.definition import InvalidDefinition
 from engine.step import StepFailed, StepRefused
 
 __all__ = [
+    "DatabaseUnavailable",
     "DefinitionInUse",
     "IdempotencyKeyReused",
     "InvalidContext",
@@ -62,6 +63,12 @@ class WorkerLost(StepFailed):
 
     code = "worker_lost"
     permanent = True
+
+
+class DatabaseUnavailable(StepFailed):
+    """The database was away when the step began."""
+
+    code = "database_unavailable"
 
 
 class OutputTooLarge(StepFailed):

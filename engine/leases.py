@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from engine import statements
 from engine.transitions.steps import lease
@@ -49,7 +49,7 @@ class LeaseKeeper:
                 continue
             try:
                 statements.renew_leases(held, lease=lease())
-            except DatabaseError:
+            except Error:  # an end of this thread would end the leases of all that follows
                 logger.warning("The leases of %d steps could not be renewed now.", len(held))
                 connection.close()
 

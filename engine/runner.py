@@ -34,7 +34,7 @@ from engine import (
 from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
-from engine.errors import OutputTooLarge, StepFailed, StepRefused, StepTimedOut
+from engine.errors import DatabaseUnavailable, OutputTooLarge, StepFailed, StepRefused, StepTimedOut
 from engine.step import StepResult, as_result
 from engine.transitions import checkpoint, steps
 from engine.transitions.flow import Advance
@@ -48,7 +48,8 @@ MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 _MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a message of their own
 _FLUSH_SECONDS = 0.05  # how long steps that became ready may wait for others to share a message
 _KEY_DELAY = 30.0  # seconds until a step that found no key is tried again
-_RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries to settle over a broken connection
+_DATABASE_DELAY = 1.0  # seconds until a step whose inputs could not be read is tried again
+_RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries over a broken connection
 
 
 def run_steps(
@@ -96,10 +97,14 @@ def run_steps(
 
 def _claim(execution_id: UUID, position: int, trace: JsonObject) -> Claim | None:
     take = checkpoint.claim if settings.ENGINE_FAST_PATH else steps.claim
-    failpoints.reach("before_claim")
-    claim = take(execution_id, position, owner=leases.owner(), trace=trace)
-    failpoints.reach("after_claim")
-    return claim
+
+    def claim() -> Claim | None:
+        failpoints.reach("before_claim")
+        claimed = take(execution_id, position, owner=leases.owner(), trace=trace)
+        failpoints.reach("after_claim")
+        return claimed
+
+    return _reconnecting(claim)
 
 
 def _run(
@@ -116,7 +121,7 @@ def _run(
     received: JsonObject | None = None
     with leases.keeper.hold(claim.id, claim.attempt):
         try:
-            context = contexts.step_context(claim, claim.run, claim.definition, known=outputs)
+            context = _context(claim, outputs)
             if step.when is not None and rules.evaluate(step.when, context.data) is not True:
                 return _settled(claim, "skipped", lambda: steps.skip(claim)), None
             executor = registry.executors()[step.step_type]
@@ -156,6 +161,15 @@ def _run(
     return settled
 
 
+def _context(claim: Claim, outputs: dict[str, JsonObject]) -> WorkflowContext:
+    try:
+        return _reconnecting(
+            lambda: contexts.step_context(claim, claim.run, claim.definition, known=outputs)
+        )
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable() from error
+
+
 def _complete(
     claim: Claim,
     result: StepResult,
@@ -178,11 +192,12 @@ def _complete(
 def _failed(
     claim: Claim, error: PlatformError, *, received: JsonObject | None, started: float
 ) -> Advance | None:
-    if isinstance(error, KeyUnavailable):
+    if isinstance(error, KeyUnavailable | DatabaseUnavailable):
+        wait = _KEY_DELAY if isinstance(error, KeyUnavailable) else _DATABASE_DELAY
         return _settled(
             claim,
-            "key_unavailable",
-            lambda: steps.retry_later(claim, error, delay_seconds=_KEY_DELAY, received=None),
+            error.code,
+            lambda: steps.retry_later(claim, error, delay_seconds=wait, received=None),
         )
     decision = retry.decide(
         error=error,
@@ -207,21 +222,31 @@ def _failed(
 
 def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -> Settled | None:
     """Settles, also over a connection that broke: the claim makes a second try harmless."""
-    for delay in (*_RECONNECT, None):
+
+    def settling() -> Settled | None:
+        settled = settle()
+        failpoints.reach("after_commit")
+        return settled
+
+    try:
+        settled = _reconnecting(settling)
+    except (OperationalError, InterfaceError):
+        logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
+        return None
+    if settled is not None:
+        metrics.steps_settled.labels(claim.step.step_type, outcome).inc()
+    return settled
+
+
+def _reconnecting(act: Callable[[], Settled]) -> Settled:
+    """Acts, and again over a new connection where the old one broke."""
+    for delay in _RECONNECT:
         try:
-            settled = settle()
-            failpoints.reach("after_commit")
+            return act()
         except (OperationalError, InterfaceError):
-            if delay is None:
-                logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
-                return None
             connection.close()
             time.sleep(delay)
-        else:
-            if settled is not None:
-                metrics.steps_settled.labels(claim.step.step_type, outcome).inc()
-            return settled
-    return None
+    return act()
 
 
 def _check_output(claim: Claim, result: StepResult, context: WorkflowContext) -> None:
