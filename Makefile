@@ -15,7 +15,7 @@ PRODUCTION := DEBUG=false HTTPS=true ALLOWED_HOSTS=workflows.example.org \
 	DB_HOST=database.example.org DB_PASSWORD=none REDIS_HOST=broker.example.org
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check setup lint types layers migrations deploy-check openapi
+.PHONY: help run test faults check setup lint types layers migrations deploy-check openapi
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ run: $(VENV)/runtime ## Start everything and run the sample; PORT=8001 for anoth
 
 test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a part
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(T)
+
+faults: $(VENV)/development ## Inject every fault (an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
+	@$(BIN)/python -m tests.faults $(if $(filter-out 0 no false,$(SUBSET)),--subset) $(if $(FAULT),--fault $(FAULT)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 check: setup lint types layers migrations deploy-check test ## Everything that CI checks
 
@@ -45,6 +48,18 @@ migrations: setup ## Every model change has its migration
 
 deploy-check: setup ## Django's checks under production settings
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: bench
+bench: $(VENV)/runtime $(if $(filter-out 0 no false,$(PEERS)),$(VENV)/peers/installed) ## Measure beside raw Celery; LOAD=W1 ROUNDS=2 for a part, CHECK=1 to judge, PEERS=1 for others
+	@$(BIN)/python -m benchmarks $(if $(LOAD),--load $(LOAD)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SCALE),--scale $(SCALE)) $(if $(filter-out 0 no false,$(CHECK)),--check) \
+		$(if $(filter-out 0 no false,$(PEERS)),--peers $(CURDIR)/$(VENV)/peers/bin/python)
+
+# The peers' dependencies are theirs alone.
+$(VENV)/peers/installed: benchmarks/requirements.txt $(VENV)/home
+	@$(PYTHON) -m venv --clear $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
 
 openapi: setup ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json

@@ -28,9 +28,12 @@ ENDED = ("completed", "failed", "cancelled")
 class Worker:
     """One `celery worker` and its pool."""
 
-    def __init__(self, queue: str, *, pool: str, concurrency: int, folder: Path) -> None:
+    def __init__(
+        self, queue: str, *, pool: str, concurrency: int, folder: Path, name: str | None = None
+    ) -> None:
         self.queue, self.pool, self.concurrency = queue, pool, concurrency
-        self.log = folder / f"worker-{queue}.log"
+        self.name = name or queue
+        self.log = folder / f"worker-{self.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,7 +42,7 @@ class Worker:
         command = [
             sys.executable, "-m", "celery", "-A", "workflow_platform", "worker",
             "-Q", self.queue, "-P", self.pool, "-c", str(self.concurrency),
-            "-n", f"{self.queue}-{os.getpid()}@test", "--without-gossip", "--without-mingle",
+            "-n", f"{self.name}-{os.getpid()}@test", "--without-gossip", "--without-mingle",
             "-l", "INFO",
         ]  # fmt: skip
         with self.log.open("ab") as log:

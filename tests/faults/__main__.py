@@ -1,0 +1,95 @@
+"""`make faults`: the catalogue, fault by fault; what was done stays done when it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import sys
+import threading
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from tests.faults import lane as lanes
+from tests.faults import report
+from tests.faults.plan import BY_NAME, FAULTS, Fault
+from tests.faults.report import Outcome
+
+KEPT = report.ROOT / "var" / "faults.jsonl"
+
+
+def main() -> int:
+    """The exit code: 0 where every fault hit as often as it was to, and nothing was lost."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--fault", choices=sorted(BY_NAME), help="only this one")
+    parser.add_argument("--n", type=int, help="how often it is to hit")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--subset", action="store_true", help="the part that every check runs")
+    parser.add_argument("--lanes", type=int, default=2, help="platforms side by side")
+    given = parser.parse_args()
+    lanes.remove_leftovers()
+    whole = not given.subset and given.fault is None and given.n is None
+    done = kept() if whole else {}
+    todo = [BY_NAME[given.fault]] if given.fault else list(FAULTS)
+    todo = sorted((f for f in todo if f.name not in done), key=lambda f: -f.minutes)
+    queue: SimpleQueue[tuple[Fault, int]] = SimpleQueue()
+    for fault in todo:
+        n = given.n or (fault.subset if given.subset else fault.n)
+        if n:
+            queue.put((fault, n))
+    work = [
+        threading.Thread(target=_lane, args=(queue, done), kwargs={"given": given, "whole": whole})
+        for _ in range(min(given.lanes, queue.qsize()))
+    ]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join()
+    if any(not outcome.good for outcome in done.values()):
+        return 1
+    if whole:
+        report.write(done, machine=f"{os.cpu_count()} cores, {platform.system()}")
+        KEPT.unlink()
+        print(f"Written: {report.DOCUMENT.relative_to(report.ROOT)}")
+    return 0
+
+
+def _lane(
+    queue: SimpleQueue[tuple[Fault, int]],
+    done: dict[str, Outcome],
+    *,
+    given: argparse.Namespace,
+    whole: bool,
+) -> None:
+    with lanes.Lane(small=given.subset) as lane:
+        while True:
+            try:
+                fault, n = queue.get_nowait()
+            except Empty:
+                return
+            outcome = lane.inject(fault.name, n=n, seed=given.seed)
+            done[fault.name] = outcome
+            print(outcome.line(), *outcome.problems[:20], *outcome.notes, sep="\n  ", flush=True)
+            if whole and outcome.good:
+                keep(outcome)
+
+
+def kept() -> dict[str, Outcome]:
+    """What an interrupted run of the whole catalogue has done."""
+    lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+    found = {outcome.fault: outcome for outcome in map(report.from_json, lines)}
+    for outcome in found.values():
+        print(f"{outcome.line()} (before)")
+    return found
+
+
+def keep(outcome: Outcome) -> None:
+    """Remembers a fault that is done."""
+    KEPT.parent.mkdir(exist_ok=True)
+    with Path(KEPT).open("a") as file:
+        file.write(report.to_json(outcome) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A Django app of the tests of faults: steps whose effects outside can be counted."""
