@@ -25,6 +25,7 @@ STEP_SKIPPED = "step.skipped"
 STEP_CANCELLED = "step.cancelled"
 STEP_RETRYING = "step.retrying"
 STEP_LOST = "step.lost"
+STEP_HANDED_BACK = "step.handed_back"  # by a worker that stops: no loss
 STEP_RESET = "step.reset"
 STEP_RESENT = "step.resent"  # by the reconciler: changes no state
 
@@ -47,6 +48,7 @@ STEP_STATES = {
     STEP_CANCELLED: StepStatus.CANCELLED,
     STEP_RETRYING: StepStatus.READY,
     STEP_LOST: StepStatus.READY,
+    STEP_HANDED_BACK: StepStatus.READY,
     STEP_RESET: StepStatus.PENDING,
 }
 
@@ -74,6 +76,15 @@ def record_steps(kind: str, execution_id: UUID, step_ids: Iterable[str]) -> None
         [ExecutionEvent(execution_id=execution_id, kind=kind, step_id=n) for n in step_ids],
         batch_size=5_000,
     )
+
+
+def losses(step: StepExecution) -> int:
+    """How often the step has lost its worker, since an operator last retried it."""
+    events = ExecutionEvent.objects.filter(
+        execution_id=step.execution_id, step_id=step.step_id, kind__in=(STEP_LOST, STEP_RESET)
+    )
+    kinds = list(events.order_by("-id").values_list("kind", flat=True))
+    return kinds.index(STEP_RESET) if STEP_RESET in kinds else len(kinds)
 
 
 def replay(events: Sequence[ExecutionEvent]) -> tuple[str, dict[tuple[str, str], str]]:

@@ -1,36 +1,100 @@
-"""What a Celery worker of this platform does besides running tasks."""
+"""What a Celery worker and a beat of this platform do besides their tasks."""
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
+import socket
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import beat_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from engine.models import WorkerKind, WorkflowWorker
+from engine.presence import Presence
 from engine.reconcile import Reconciler
+from engine.stopping import Handover
 
 logger = logging.getLogger(__name__)
 
-_reconcilers: list[Reconciler] = []
+_PULSE_SECONDS = 1.0
+_WORKER_SILENT_SECONDS = 10.0
+_BEAT_SILENT_SECONDS = 60.0  # it turns at least every CELERY_BEAT_MAX_LOOP_INTERVAL
+
+_running: list[tuple[Reconciler, Presence, Handover]] = []
 
 
 @worker_ready.connect
-def start(**_: Any) -> None:
-    """Starts the reconciler and serves the figures of all processes of this machine."""
+def start(sender: Any, **_: Any) -> None:
+    """Starts what lives beside the consumer, and serves the figures of this machine's processes.
+
+    Args:
+        sender: Celery's consumer.
+    """
+    presence = Presence(_worker_row(sender), silent_after=_WORKER_SILENT_SECONDS)
+    handover = Handover(lambda: _step_processes(sender.pool), leave=presence.leave)
     reconciler = Reconciler()
-    reconciler.start()
-    _reconcilers.append(reconciler)
+    sender.timer.call_repeatedly(_PULSE_SECONDS, presence.pulse)
+    for thread in (presence, handover, reconciler):
+        thread.start()
+    _running.append((reconciler, presence, handover))
+    # Last registered, first called: the row goes when the steps have been seen to.
+    atexit.register(presence.leave)
+    atexit.register(handover.finish)
     serve_metrics(settings.PROMETHEUS_PORT)
 
 
 @worker_shutting_down.connect
 def stop(**_: Any) -> None:
-    """Ends the reconciler with the worker."""
-    for reconciler in _reconcilers:
+    """Ends the reconciler, and begins to hand over. Runs in a signal handler."""
+    for reconciler, presence, handover in _running:
         reconciler.stop()
+        presence.stop_taking_work()
+        handover.begin()
+
+
+@beat_init.connect
+def start_beat(sender: Any, **_: Any) -> None:
+    """Shows that beat lives, as long as its loop turns.
+
+    Args:
+        sender: Celery's beat service.
+    """
+    row = WorkflowWorker(kind=WorkerKind.BEAT, name=f"beat@{socket.gethostname()}", **_process())
+    presence = Presence(row, silent_after=_BEAT_SILENT_SECONDS)
+    tick = sender.scheduler.tick
+
+    def tick_and_tell(*args: Any, **kwargs: Any) -> Any:
+        presence.pulse()
+        return tick(*args, **kwargs)
+
+    sender.scheduler.tick = tick_and_tell
+    presence.start()
+    atexit.register(presence.leave)
+
+
+def _worker_row(consumer: Any) -> WorkflowWorker:
+    return WorkflowWorker(
+        kind=WorkerKind.WORKER,
+        name=consumer.hostname,
+        queues=sorted(consumer.app.amqp.queues.consume_from),
+        pool=consumer.pool.__module__.rpartition(".")[2],
+        concurrency=consumer.controller.concurrency,
+        **_process(),
+    )
+
+
+def _process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def _step_processes(pool: Any) -> list[int]:
+    """The pool's processes; this one, where it runs steps on threads."""
+    processes = getattr(getattr(pool, "_pool", None), "_pool", None)
+    return [os.getpid()] if processes is None else [process.pid for process in processes]
 
 
 def serve_metrics(port: int) -> None:

@@ -95,6 +95,12 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(default=15, gt=0)
     reconcile_seconds: float = Field(default=5, gt=0)
     resend_seconds: float = Field(default=10, gt=0)
+    stop_seconds: float = Field(
+        default=8,
+        ge=0,
+        description="What a worker that is stopped may take to finish its steps, before it hands "
+        "them back. Whoever stops it must wait longer before killing it.",
+    )
     worker_lost_attempts: int = Field(default=3, gt=0)
 
     @field_validator("data_dir")

@@ -92,12 +92,12 @@ AUTH_PASSWORD_VALIDATORS = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASES = {"default": env.database()}
+# The engine's statements are prepared once a connection; psycopg prepares none where this is None.
+DATABASES["default"]["OPTIONS"] = {"prepare_threshold": 5 if env.db_prepare_statements else None}
 if env.db_pool_size:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.db_pool_size}}
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env.db_pool_size}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
-# Off behind a PgBouncer older than 1.21 in transaction mode.
-DB_PREPARE_STATEMENTS = env.db_prepare_statements
 DB_ENCRYPTION_KEY = env.db_encryption_key
 
 REDIS_URL = env.redis()
@@ -198,6 +198,15 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# Workers do it by themselves, more often; this is for those whose thread has died. A message that
+# nobody took in time is worth nothing.
+CELERY_BEAT_SCHEDULE = {
+    "engine.reconcile": {
+        "task": "engine.reconcile",
+        "schedule": 30.0,
+        "options": {"expire_seconds": 30},
+    }
+}
 CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -206,6 +215,7 @@ ENGINE_FUSE = env.engine_fuse
 ENGINE_LEASE_SECONDS = env.lease_seconds
 ENGINE_RECONCILE_SECONDS = env.reconcile_seconds
 ENGINE_RESEND_SECONDS = env.resend_seconds
+ENGINE_STOP_SECONDS = env.stop_seconds
 ENGINE_WORKER_LOST_ATTEMPTS = env.worker_lost_attempts
 
 OPENAI_API_KEY = env.openai_api_key

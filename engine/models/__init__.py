@@ -9,6 +9,7 @@ from engine.models.executions import (
     WorkflowExecution,
 )
 from engine.models.schedules import ScheduleFire, WorkflowSchedule
+from engine.models.workers import WorkerKind, WorkflowWorker
 
 __all__ = [
     "ExecutionEvent",
@@ -16,8 +17,10 @@ __all__ = [
     "ScheduleFire",
     "StepExecution",
     "StepStatus",
+    "WorkerKind",
     "Workflow",
     "WorkflowExecution",
     "WorkflowSchedule",
     "WorkflowVersion",
+    "WorkflowWorker",
 ]

@@ -266,13 +266,41 @@ def take_back(row: StepExecution) -> Advance | None:
         )
         if not expired.exists():
             return None
-        if run.failing or row.attempt >= settings.ENGINE_WORKER_LOST_ATTEMPTS:
+        losses = history.losses(row) + 1
+        if run.failing or losses >= settings.ENGINE_WORKER_LOST_ATTEMPTS:
             return fail(lost, WorkerLost(), received=None, elapsed_ms=None)
-        expired.update(
-            **_RELEASED | {"status": StepStatus.READY, "next_send_at": Now() + flow.resend_after()}
+        return _release(run, row, history.STEP_LOST)
+
+
+def hand_back(row: StepExecution) -> Advance | None:
+    """RUNNING -> READY for a step that its worker gives up because it stops, which counts as no
+    loss. None where it does not run any more.
+    """
+    with transaction.atomic():
+        run = flow.lock_run(row.execution_id)
+        held = StepExecution.objects.filter(
+            id=row.id, status=StepStatus.RUNNING, attempt=row.attempt
         )
-        history.record_step(history.STEP_LOST, row, owner=row.lease_owner)
-        return Advance(ready=(row.position,) if run.status == ExecutionStatus.RUNNING else ())
+        if run is None or not held.exists():
+            return None
+        advance = _release(run, row, history.STEP_HANDED_BACK)
+        if run.failing:
+            StepExecution.objects.filter(id=row.id).update(
+                status=StepStatus.CANCELLED, next_send_at=None, completed_at=Now()
+            )
+            history.record_steps(history.STEP_CANCELLED, run.id, [row.step_id])
+            flow.finish(run, flow.load_definition(run))
+        return advance
+
+
+def _release(run: WorkflowExecution, row: StepExecution, kind: str) -> Advance:
+    resend = Now() + flow.resend_after()
+    StepExecution.objects.filter(id=row.id).update(
+        **_RELEASED | {"status": StepStatus.READY, "next_send_at": resend}
+    )
+    history.record_step(kind, row, owner=row.lease_owner)
+    moving = run.status == ExecutionStatus.RUNNING and not run.failing
+    return Advance(ready=(row.position,) if moving else ())
 
 
 def _settle(
