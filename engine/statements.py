@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 
 from core.fields import seal
 from core.ids import uuid7
 from engine.definition import WorkflowDefinition
 from engine.models import StepStatus, WorkflowExecution
+
+_STARTED = time.monotonic()
 
 # A new run with all its steps, of which the roots are ready.
 _START = """
@@ -152,8 +154,14 @@ def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=settings.DB_PREPARE_STATEMENTS)
+        cursor.execute(_current(statement), parameters, prepare=True)
         return cursor.fetchall()
+
+
+def _current(statement: str) -> str:
+    # PostgreSQL keeps a prepared plan while a table grows from empty, when reading all of it was
+    # best. A new text is planned anew: after one second, two, four ... of the process's life.
+    return f"{statement}-- {int(time.monotonic() - _STARTED).bit_length()}"
 
 
 def advance(

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workflow_platform.settings")
 
 app = Celery("workflow_platform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery would close the database's connection around every task, which costs more than a step.
+app.conf["CELERY_DB_REUSE_MAX"] = float("inf")
 app.autodiscover_tasks()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def close_old_connections(**_: Any) -> None:
+    """Closes a connection that is broken or older than CONN_MAX_AGE, as Django does for requests."""
+    from django.db import close_old_connections
+
+    close_old_connections()

@@ -86,6 +86,11 @@ class Postgres:
             "max_connections": "200",
             "timezone": "UTC",
             "log_checkpoints": "off",
+            # For many small transactions on a solid-state disk.
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "random_page_cost": "1.1",
+            "jit": "off",
         }
         if not self.durable:
             options |= {"fsync": "off", "full_page_writes": "off"}
