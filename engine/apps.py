@@ -9,6 +9,6 @@ class EngineConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
-        from engine import registry, worker  # noqa: F401 - the worker's signals
+        from engine import checks, registry, worker  # noqa: F401 - checks and the worker's signals
 
         registry.discover()

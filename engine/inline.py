@@ -1,4 +1,4 @@
-"""Runs workflows in this process, without a broker: for tests, tries and `manage.py run_workflow`.
+"""Runs workflows in this process, without a broker: for tests and tries.
 
 Rows, transitions and messages are those of a worker; only their delivery is a list.
 """

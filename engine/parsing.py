@@ -360,7 +360,7 @@ def _with_executor(
     expressions = list(executor.expressions(step))
     if step.when is not None:
         expressions.append(rules.Expression("when", step.when, STEP_VARIABLES))
-    sources = executor.get_required_inputs()
+    sources = list(executor.get_required_inputs())
     if (checks := step.validation_rules) is not None:
         problems += _validation_problems(checks)
         sources += [rule["expr"] for rule in checks.get("rules", ())] if not problems else []

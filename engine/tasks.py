@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
 from django_celery_results.backends.database import DatabaseBackend
+from django_celery_results.models import TaskResult
 
 from engine import reconcile as reconciler
 from engine import runner, schedules
+
+RESULTS_KEPT = timedelta(days=7)
 
 
 class StandaloneTask(Task):  # type: ignore[type-arg]
@@ -43,3 +47,9 @@ def fire_schedule(self: Task[Any, Any], schedule_id: str) -> str:
     """Starts the run of a schedule that is due. Returns what came of it."""
     sent_at = getattr(self.request, schedules.SENT_AT, None)
     return schedules.fire(UUID(schedule_id), sent_at=sent_at)
+
+
+@shared_task(name="engine.expire_results", ignore_result=True)
+def expire_results() -> None:
+    """Deletes the results of standalone tasks that nobody needs any more."""
+    TaskResult.objects.delete_expired(RESULTS_KEPT)

@@ -106,6 +106,6 @@ def serve_metrics(port: int) -> None:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     try:
-        start_http_server(port, addr="0.0.0.0", registry=registry)  # noqa: S104 - scraped from outside
+        start_http_server(port, addr=settings.PROMETHEUS_HOST, registry=registry)
     except OSError as error:
         logger.info("Metrics are not served on port %d by this worker: %s", port, error)

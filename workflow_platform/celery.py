@@ -20,7 +20,7 @@ app.autodiscover_tasks()
 @task_prerun.connect
 @task_postrun.connect
 def close_old_connections(**_: Any) -> None:
-    """Closes a connection that is broken or older than CONN_MAX_AGE, as Django does for requests."""
+    """Closes connections that are broken or older than CONN_MAX_AGE, as after a request."""
     from django.db import close_old_connections
 
     close_old_connections()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -84,6 +84,7 @@ class Environment(BaseSettings):
     temperature: float = Field(default=0.7, ge=0, le=2)
     ai_timeout_seconds: float = Field(default=60, gt=0)
 
+    prometheus_host: str = "127.0.0.1"
     prometheus_port: int = 9090
 
     engine_fast_path: bool = Field(
@@ -119,6 +120,11 @@ class Environment(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
+    @staticmethod
+    def listed(text: str) -> list[str]:
+        """The words of a list that is separated by commas."""
+        return [word.strip() for word in text.split(",") if word.strip()]
+
     def database(self) -> dict[str, Any]:
         """Django's DATABASES entry, from DATABASE_URL or else from DB_*."""
         entry: dict[str, Any] = {
@@ -128,6 +134,7 @@ class Environment(BaseSettings):
             "PASSWORD": self.db_password,
             "HOST": self.db_host,
             "PORT": self.db_port,
+            "OPTIONS": {},
         }
         if self.database_url and not self.db_host:
             url = urlsplit(self.database_url)
@@ -139,6 +146,7 @@ class Environment(BaseSettings):
                 "PASSWORD": unquote(url.password or ""),
                 "HOST": url.hostname or "",
                 "PORT": url.port or 5432,
+                "OPTIONS": dict(parse_qsl(url.query)),  # sslmode and the like
             }
         return entry
 

@@ -17,12 +17,12 @@ DATA_DIR = env.data_dir
 PROMETHEUS_MULTIPROC_DIR = DATA_DIR / "prometheus"
 PROMETHEUS_MULTIPROC_DIR.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(PROMETHEUS_MULTIPROC_DIR))
-PROMETHEUS_PORT = env.prometheus_port
+PROMETHEUS_HOST, PROMETHEUS_PORT = env.prometheus_host, env.prometheus_port
 
 DEBUG = env.debug
 SECRET_KEY = env.secret_key or read_or_make_key_file(DATA_DIR / "secret_key").hex()
-ALLOWED_HOSTS = [host for host in env.allowed_hosts.split(",") if host]
-CSRF_TRUSTED_ORIGINS = [origin for origin in env.csrf_trusted_origins.split(",") if origin]
+ALLOWED_HOSTS = env.listed(env.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = env.listed(env.csrf_trusted_origins)
 
 INSTALLED_APPS = [
     "core",
@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    *(name for name in env.extra_apps.split(",") if name),
+    *env.listed(env.extra_apps),
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -93,7 +93,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASES = {"default": env.database()}
 # The engine's statements are prepared once a connection; psycopg prepares none where this is None.
-DATABASES["default"]["OPTIONS"] = {"prepare_threshold": 5 if env.db_prepare_statements else None}
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.db_prepare_statements else None
 if env.db_pool_size:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env.db_pool_size}
 else:
@@ -205,7 +205,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "engine.reconcile",
         "schedule": 30.0,
         "options": {"expire_seconds": 30},
-    }
+    },
+    "engine.expire_results": {"task": "engine.expire_results", "schedule": 86_400.0},
 }
 CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True

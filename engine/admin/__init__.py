@@ -9,6 +9,7 @@ from engine.admin import beat, definitions, executions, schedules, steps
 __all__ = ["beat", "definitions", "executions", "schedules", "steps"]
 
 admin.site.site_header = "Workflow platform"
+admin.site.site_url = "/api/docs"
 admin.site.site_title = "Workflow platform"
 admin.site.index_title = "Operations"
 admin.site.index_template = "workflow_engine/admin/index.html"

@@ -92,3 +92,15 @@ def test_the_example_names_every_variable() -> None:
     in_commands = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "Procfile").read_text()))
     opentelemetry = {name for name in named if name.startswith("OTEL_")}
     assert named == read_by_settings | in_commands | opentelemetry
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://u:p%40ss@h:6000/n", {"HOST": "h", "PORT": 6000, "PASSWORD": "p@ss"}),
+        ("postgres://u@h/n?sslmode=verify-full", {"OPTIONS": {"sslmode": "verify-full"}}),
+    ],
+)
+def test_a_database_url_is_read_whole(url: str, expected: dict[str, object]) -> None:
+    entry = settings_environment.Environment(database_url=url, db_host="").database()
+    assert {name: entry[name] for name in expected} == expected
