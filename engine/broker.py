@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 import redis
@@ -15,13 +16,13 @@ def _client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
-def queue_lengths() -> dict[str, int] | None:
+def queue_lengths(queues: Collection[str] = QUEUES) -> dict[str, int] | None:
     """Messages waiting by queue; None while the broker does not answer."""
     try:
         pipeline = _client().pipeline(transaction=False)
-        for queue in QUEUES:
+        for queue in queues:
             pipeline.llen(queue)
-        return dict(zip(QUEUES, pipeline.execute(), strict=True))
+        return dict(zip(queues, pipeline.execute(), strict=True))
     except redis.RedisError:
         return None
 

@@ -70,6 +70,11 @@ urlpatterns = [
         name="execution-retry",
     ),
     path(
+        "executions/<uuid:execution_id>/waiting",
+        executions.WaitingView.as_view(),
+        name="execution-waiting",
+    ),
+    path(
         "executions/<uuid:execution_id>/steps",
         executions.StepList.as_view(),
         name="execution-steps",

@@ -11,6 +11,7 @@ from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.json import JsonObject
 from engine.api.fields import ObjectField
 from engine.models import ExecutionEvent, StepExecution, StepStatus, WorkflowExecution
+from engine.waiting import Cause
 
 
 class WorkflowContextSerializer(StrictSerializer):
@@ -94,6 +95,22 @@ class ExecutionDetailSerializer(ExecutionSerializer):
     class Meta(ExecutionSerializer.Meta):
         fields = (*ExecutionSerializer.Meta.fields, "context", "results", "error_message")
         read_only_fields = fields
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    cause = serializers.ChoiceField(choices=[(cause.value, cause.value) for cause in Cause])
+    since = serializers.DateTimeField(allow_null=True, help_text="As far as is known.")
+    step_id = serializers.CharField(help_text="The step that it keeps; empty for the whole run.")
+    message = serializers.CharField(help_text="The cause in a sentence.")
+    details = ObjectField(
+        help_text="By cause: `queue`, `messages`, `workers`, `worker`, `until`, `steps` ..."
+    )
+
+
+class ReasonsSerializer(serializers.Serializer[Any]):
+    execution_id = serializers.UUIDField()
+    status = serializers.CharField()
+    reasons = ReasonSerializer(many=True, help_text="None where the run has ended.")
 
 
 class WaitingSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.schema import refusal
-from engine import selectors
+from engine import diagnosis, selectors
 from engine.api import examples, payloads
 from engine.api.filters import EventFilter, ExecutionFilter, StepFilter
 from engine.api.serializers.executions import (
@@ -22,6 +22,7 @@ from engine.api.serializers.executions import (
     ExecutionEventSerializer,
     ExecutionSerializer,
     ListedStepSerializer,
+    ReasonsSerializer,
     StepExecutionSerializer,
 )
 from engine.api.views.base import ExecutionView, caller, find_execution
@@ -44,6 +45,24 @@ class ExecutionDetail(ExecutionView, RetrieveAPIView[WorkflowExecution]):
 
     serializer_class = ExecutionDetailSerializer
     deferred = ("workflow__definition", "definition_version__definition")
+
+
+class WaitingView(APIView):
+    """What keeps the run where it is: a person, a timer, a queue, a worker, a server."""
+
+    @extend_schema(
+        tags=["executions"],
+        summary="Tell why a run does not move",
+        responses=ReasonsSerializer,
+    )
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        run = find_execution(self, execution_id)
+        found = {
+            "execution_id": run.id,
+            "status": run.status,
+            "reasons": diagnosis.reasons(run),
+        }
+        return Response(ReasonsSerializer(found).data)
 
 
 @extend_schema(tags=["executions"], summary="List a run's steps in the definition's order")

@@ -143,6 +143,7 @@ CASES = [
         )
         for command in ("pause", "resume", "cancel", "retry")
     ),
+    Case(name="execution-waiting", path="executions/{run}/waiting", expected=SEEN),
     Case(name="execution-steps", path="executions/{run}/steps", expected=SEEN),
     Case(name="execution-step", path="executions/{run}/steps/first", expected=SEEN),
     Case(
