@@ -23,42 +23,8 @@ from engine.step import StepResult
 from engine.transitions.flow import Advance, tell_finished
 from engine.transitions.steps import Claim, measured
 
-_CLAIM = """
-WITH run AS (
-    SELECT id, definition_version_id, workflow_id, user_id, started_at
-      FROM workflow_executions
-     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
-       FOR KEY SHARE
-), claimed AS (
-    UPDATE workflow_step_executions AS step
-       SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
-           lease_owner = %(owner)s::text,
-           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
-           due_at = NULL, next_send_at = NULL, sends = 0
-      FROM run
-     WHERE step.execution_id = run.id AND step.position = %(position)s::int AND step.scope = ''
-       AND step.status = 'ready'
-       AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
- RETURNING step.id, step.step_id, step.attempt
-), told AS (
-    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
-)
-SELECT claimed.id, claimed.attempt,
-       run.definition_version_id, run.workflow_id, run.user_id, run.started_at
-  FROM run, claimed
-"""
-
-# `joined` is the one dependent, which counts this step and, as the last of its dependencies, makes
-# it ready;
-# it is claimed at once where it follows in this message. `claimed` is a step that follows without
-# depending on this one.
-_COMPLETE = """
-WITH run AS (
-    SELECT id FROM workflow_executions
-     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
-       FOR KEY SHARE
-), settled AS (
+# The step of a claim that still holds is completed.
+_SETTLE = """\
     UPDATE workflow_step_executions AS step
        SET status = 'completed', completed_at = statement_timestamp(),
            input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
@@ -68,7 +34,50 @@ WITH run AS (
       FROM run
      WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
  RETURNING step.execution_id
-), joined AS (
+"""
+
+# A ready and due step starts under this worker's lease. `turn` has a row where it is its turn.
+_TAKE = """\
+    UPDATE workflow_step_executions AS step
+       SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
+           lease_owner = %(owner)s::text,
+           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
+           due_at = NULL, next_send_at = NULL, sends = 0
+      FROM turn
+     WHERE step.execution_id = turn.run AND step.position = %(position)s::int
+       AND step.scope = '' AND step.status = 'ready'
+       AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
+ RETURNING step.id, step.step_id, step.attempt
+"""
+
+_CLAIM = f"""
+WITH run AS (
+    SELECT id, definition_version_id, workflow_id, user_id, started_at
+      FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
+       FOR KEY SHARE
+), turn AS (
+    SELECT id AS run FROM run
+), claimed AS (
+{_TAKE}), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
+)
+SELECT claimed.id, claimed.attempt,
+       run.definition_version_id, run.workflow_id, run.user_id, run.started_at
+  FROM run, claimed
+"""
+
+# `joined` is the one dependent, which counts this step and is ready when it was the last that it
+# waited for; it is claimed at once where it follows in this message. `claimed` is a step that
+# follows in this message without depending on this one.
+_COMPLETE = f"""
+WITH run AS (
+    SELECT id FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
+       FOR KEY SHARE
+), settled AS (
+{_SETTLE}), joined AS (
     UPDATE workflow_step_executions AS step
        SET arrived = step.arrived + 1,
            live = step.live + 1,
@@ -90,23 +99,16 @@ WITH run AS (
      WHERE step.execution_id = settled.execution_id AND step.position = %(joined)s::int
        AND step.scope = '' AND step.status = 'pending'
  RETURNING step.id, step.step_id, step.attempt, step.status
+), turn AS (
+    SELECT execution_id AS run FROM settled
 ), claimed AS (
-    UPDATE workflow_step_executions AS step
-       SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
-           lease_owner = %(owner)s::text,
-           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
-           due_at = NULL, next_send_at = NULL, sends = 0
-      FROM settled
-     WHERE step.execution_id = settled.execution_id AND step.position = %(claimed)s::int
-       AND step.scope = '' AND step.status = 'ready'
-       AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
- RETURNING step.id, step.step_id, step.attempt
-), told AS (
+{_TAKE}), told AS (
     INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT %(run)s::uuid, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, '{}'::jsonb
+    SELECT %(run)s::uuid, 'step.completed', %(step_id)s::text, '', %(attempt)s::int,
+           jsonb_build_object()
       FROM settled
      UNION ALL
-    SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, '{}'::jsonb
+    SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, jsonb_build_object()
       FROM joined WHERE status = 'ready'
      UNION ALL
     SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb
@@ -122,22 +124,13 @@ SELECT 'claimed', id, attempt FROM claimed
 """
 
 # The run's only exit settles: the run is completed with its output as the result.
-_FINISH = """
+_FINISH = f"""
 WITH run AS (
     SELECT id FROM workflow_executions
      WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing AND exits_left = 1
        FOR UPDATE
 ), settled AS (
-    UPDATE workflow_step_executions AS step
-       SET status = 'completed', completed_at = statement_timestamp(),
-           input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
-           measurements = %(measurements)s::jsonb, execution_time_ms = %(elapsed)s::int,
-           error_code = '', error_message = NULL,
-           lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
-      FROM run
-     WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
- RETURNING step.execution_id
-), ended AS (
+{_SETTLE}), ended AS (
     UPDATE workflow_executions AS run
        SET status = 'completed', completed_at = statement_timestamp(), exits_left = 0,
            results = %(results)s::jsonb
@@ -146,9 +139,10 @@ WITH run AS (
  RETURNING run.id
 ), told AS (
     INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT id, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, '{}'::jsonb FROM ended
+    SELECT id, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, jsonb_build_object()
+      FROM ended
      UNION ALL
-    SELECT id, 'execution.completed', '', '', 0, '{}'::jsonb FROM ended
+    SELECT id, 'execution.completed', '', '', 0, jsonb_build_object() FROM ended
 )
 SELECT id FROM ended
 """
@@ -221,7 +215,7 @@ def complete(
         needed=len(claim.definition.graph.dependencies[joined]),
         joined=joined,
         claim_joined=following == joined,
-        claimed=following if following != joined else None,
+        position=following if following != joined else None,
         owner=claim.owner,
         lease=settings.ENGINE_LEASE_SECONDS,
         resend=settings.ENGINE_RESEND_SECONDS,
