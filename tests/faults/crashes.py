@@ -121,14 +121,18 @@ def poison(site: Site, random: Random, wanted: int) -> Round:
     if codes != {"worker_lost"}:
         problems.append(f"poisoned runs failed with {codes}")
     before, after = p95(list(calm.values())), p95(list(disturbed.values()))
-    if after > 2 * before + 0.05:
+    slack = 1.5 if site.small else 0.1  # a check shares its machine with others
+    if after > 2 * before + slack:
         problems.append(f"p95 of other runs rose from {before:.2f} s to {after:.2f} s")
     lost = ExecutionEvent.objects.filter(execution_id__in=poisoned, kind=history.STEP_LOST)
+    hurt = ExecutionEvent.objects.filter(
+        execution_id__in=disturbed, kind__in=(history.STEP_LOST, history.STEP_RESENT)
+    )
     return Round(
         runs=[*calm, *disturbed],
         hits=len(poisoned) if lost.count() >= len(poisoned) else 0,
         problems=problems,
-        notes=[f"p95 of other runs {before:.2f} s before, {after:.2f} s beside it"],
+        notes=[f"p95 of other runs {before:.2f} s before, {after:.2f} s beside it ({hurt.count()} steps lost)"],
     )
 
 
