@@ -9,6 +9,9 @@ class EngineConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
-        from engine import checks, registry, worker  # noqa: F401 - checks and the worker's signals
+        from core.health import register
+        from engine import checks, health, registry, worker  # noqa: F401 - checks, worker's signals
 
         registry.discover()
+        register("workers", health.workers)
+        register("beat", health.beat)

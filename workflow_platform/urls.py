@@ -15,7 +15,7 @@ api_v1 = [
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("health/", include("core.api.urls")),
+    path("", include("core.api.urls")),
     path("", include("django_prometheus.urls")),
     path("api/v1/", include(api_v1)),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

@@ -1,21 +1,26 @@
-"""Liveness and readiness, for load balancers and orchestrators. No sign-in, no session."""
+"""Liveness, readiness and the whole platform's health. No sign-in, no session, no secrets."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 import psycopg
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from core.health import Check, Part, checks
+
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 2
+# The database knows how the parts are that register themselves.
+_UNKNOWN = Part(ok=False, age_seconds=None, details={"state": "unknown"})
 
 
 @require_safe
@@ -36,6 +41,51 @@ def ready(request: HttpRequest) -> HttpResponse:
         **{name: "ok" if answers else "unavailable" for name, answers in parts.items()},
     }
     return JsonResponse(body, status=200 if ok else 503)
+
+
+@require_safe
+@never_cache
+def health(request: HttpRequest) -> HttpResponse:
+    """Every part of the platform with its state and age; 503 where one is down that runs need.
+
+    For people and monitoring. Load balancers ask `ready`: the web has its use without workers.
+    """
+    parts = {
+        "web": Part(ok=True, age_seconds=0.0),
+        "database": _probe(_ask_database),
+        "broker": _probe(_ask_broker),
+    }
+    for name, check in checks().items():
+        parts[name] = _checked(check) if parts["database"].ok else _UNKNOWN
+    works = all(part.ok for part in parts.values() if part.needed)
+    whole = all(part.ok for part in parts.values())
+    body = {
+        "status": "ok" if whole else "degraded" if works else "unavailable",
+        "parts": {
+            name: {
+                "state": "ok" if part.ok else "down",
+                "age_seconds": part.age_seconds,
+                **part.details,
+            }
+            for name, part in parts.items()
+        },
+    }
+    return JsonResponse(body, status=200 if works else 503)
+
+
+def _probe(ask: Callable[[], None]) -> Part:
+    began = time.monotonic()
+    ok = _answers(ask)
+    took = {"took_seconds": round(time.monotonic() - began, 3)}
+    return Part(ok=ok, age_seconds=0.0 if ok else None, details=took)
+
+
+def _checked(check: Check) -> Part:
+    try:
+        return check()
+    except DatabaseError as error:
+        logger.warning("Not known: %s", error)
+        return _UNKNOWN
 
 
 def _answers(ask: Callable[[], None]) -> bool:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from core.api.health import live, ready
+from core.api.health import health, live, ready
 
-urlpatterns = [path("live", live, name="health-live"), path("ready", ready, name="health-ready")]
+urlpatterns = [
+    path("health", health, name="health"),
+    path("health/live", live, name="health-live"),
+    path("health/ready", ready, name="health-ready"),
+]
