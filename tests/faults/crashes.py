@@ -58,7 +58,7 @@ def kill_all(site: Site, random: Random, wanted: int) -> Round:
 def stopped_worker(site: Site, random: Random, wanted: int) -> Round:
     """A process stands still beyond its lease; its step is done by another; then it goes on."""
     site.staff(workers=2, concurrency=6)
-    runs = [site.start(random.choice(loads.ALL)(0.5)) for _ in range(min(wanted, 4))]
+    runs = [site.start(random.choice(loads.ALL)(1.5)) for _ in range(min(wanted, 4))]
     held = site.until_running(runs)
     at = now()
     pids = [process_of(row) for row in held]
@@ -76,7 +76,7 @@ def rolling_restart(site: Site, random: Random, wanted: int) -> Round:
     """SIGTERM to one of two workers while steps run in it: they finish, and nothing is lost."""
     site.staff(workers=2, concurrency=4)
     runs = [site.start(random.choice(loads.ALL)(1.0)) for _ in range(8)]
-    site.until_running(runs[:2])
+    site.until_running(runs)
     worker = random.choice(site.workers)
     inside = {child.pid for child in worker.children()}
     running = StepExecution.objects.filter(execution_id__in=runs, status="running")
@@ -132,7 +132,10 @@ def poison(site: Site, random: Random, wanted: int) -> Round:
         runs=[*calm, *disturbed],
         hits=len(poisoned) if lost.count() >= len(poisoned) else 0,
         problems=problems,
-        notes=[f"p95 of other runs {before:.2f} s before, {after:.2f} s beside it ({hurt.count()} steps lost)"],
+        notes=[
+            f"p95 of other runs {before:.2f} s before, {after:.2f} s beside it;"
+            f" {hurt.count()} of their steps lost"
+        ],
     )
 
 

@@ -156,12 +156,12 @@ def claim_race(site: Site, random: Random, wanted: int) -> Round:
 def edited(site: Site, random: Random, wanted: int) -> Round:
     """The definition gets other steps while runs of it are half done: they keep theirs."""
     site.staff(concurrency=4)
-    old = random.choice(loads.ALL)(0.5)
+    old = random.choice(loads.ALL)(1.0)
     new = definition(effect("x"), effect("slow", "x"), name=old["name"])
     workflow = create_workflow(document=old, owner=site.user)
     runs = [site.run(workflow) for _ in range(min(wanted, 5))]
     site.until_running(runs)
-    update_workflow(workflow=workflow, document=new, user=site.user)
+    workflow = update_workflow(workflow=workflow, document=new, user=site.user)
     hit = WorkflowExecution.objects.filter(id__in=runs, status="running").count()
     after = site.run(workflow)
     oracle.rest([*runs, after], seconds=30)

@@ -62,6 +62,8 @@ def serve(servers: LocalServers, folder: Path, outcomes: object, *, small: bool)
             except (Exception, pytest.fail.Exception):
                 outcome = report.Outcome(fault=name, wanted=int(n), seed=int(seed))
                 outcome.problems.append(traceback.format_exc())
+                for worker in site.workers:
+                    outcome.problems += worker.log.read_text().splitlines()[-5:]
             print(report.to_json(outcome), file=outcomes, flush=True)  # type: ignore[call-overload]
     finally:
         site.dismiss()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,21 +89,24 @@ class Site:
         return engine.execute_workflow(workflow, context).id
 
     def until_running(self, runs: list[UUID], step_id: str = "slow") -> list[StepExecution]:
-        """Waits until this step runs in each of the runs; those rows."""
-        return self._until(runs, step_id, "running")
-
-    def until_waiting(self, runs: list[UUID], step_id: str) -> list[StepExecution]:
-        """The same for a step that waits."""
-        return self._until(runs, step_id, "waiting")
-
-    def _until(self, runs: list[UUID], step_id: str, status: str) -> list[StepExecution]:
+        """Waits until this step runs in some of the runs, and a little for the others; the rows of
+        those in which it does.
+        """
         rows = StepExecution.objects.filter(
-            execution_id__in=runs, step_id=step_id, status=status
+            execution_id__in=runs, step_id=step_id, status="running"
         ).only("execution_id", "step_id", "attempt", "lease_owner")
-        wait_until(
-            lambda: rows.count() == len(runs), what=f"{len(runs)} steps {step_id} to be {status}"
-        )
+        wait_until(rows.exists, what=f"a step {step_id} to run")
+        until = time.monotonic() + 0.5
+        while rows.count() < len(runs) and time.monotonic() < until:
+            time.sleep(0.02)
         return list(rows)
+
+    def until_waiting(self, runs: list[UUID], step_id: str) -> None:
+        """Waits until this step waits in each of the runs."""
+        rows = StepExecution.objects.filter(
+            execution_id__in=runs, step_id=step_id, status="waiting"
+        )
+        wait_until(lambda: rows.count() == len(runs), what=f"{len(runs)} steps {step_id} to wait")
 
 
 def process_of(row: StepExecution) -> int:
