@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from core.errors import PlatformError
-from engine import definitions
+from engine import definitions, diagnosis
 from engine.admin import controls, timeline
 from engine.admin.access import ANSWER_STEP, operator, page_url, reads_payloads
 from engine.admin.display import badge, elapsed, moment, payload, span
@@ -29,6 +29,7 @@ from engine.models import (
     StepStatus,
     WorkflowExecution,
 )
+from engine.waiting import Cause
 
 STEPS_A_PAGE = 100
 LATEST_EVENTS = 40
@@ -106,6 +107,7 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
             }
             for step in waiting
         ],
+        "hindrances": _hindrances(run, now),
         "error": payload(run, "error_message", allowed=allowed) if run.error_code else "",
         "payloads": [
             (label, payload(run, field, allowed=allowed))
@@ -114,6 +116,19 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
         "lines": history_lines(run.events.order_by("-id")[:LATEST_EVENTS]),
         "events_url": reverse("admin:workflow_engine_workflowexecution_events", args=[run.pk]),
     }
+
+
+def _hindrances(run: WorkflowExecution, now: datetime) -> list[tuple[str, str, str]]:
+    """(cause, sentence, for how long) of what keeps the run, except those who are asked above."""
+    return [
+        (
+            reason.cause.replace("_", " "),
+            reason.message,
+            span(now - reason.since) if reason.since else "",
+        )
+        for reason in diagnosis.reasons(run)
+        if reason.cause not in (Cause.MOVING, Cause.PERSON)
+    ]
 
 
 def run_state(run: WorkflowExecution, counts: Counter[str]) -> SafeString:

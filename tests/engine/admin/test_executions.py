@@ -190,7 +190,7 @@ def test_large_run_is_paged_in_few_queries(
     first: str,
     last: str,
 ) -> None:
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         page = text(admin_client.get(url(LIST, "change", large_run.pk) + query))
     drawn = page[page.index('class="wf-timeline"') : page.index('id="payloads-heading"')]
     assert drawn.count('<th scope="row">') == count
