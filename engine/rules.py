@@ -68,6 +68,9 @@ def check(expression: Expression) -> list[Problem]:
     """What is wrong with an expression, as far as it can be known before it runs."""
     if not isinstance(expression.source, str):
         return [Problem(expression.path, "an expression is a text")]
+    bare = expression.source.strip()
+    if bare.startswith("${") and bare.endswith("}"):
+        return [Problem(expression.path, "an expression stands here by itself, without ${ }")]
     try:
         compiled = compile_expression(expression.source)
     except ExpressionError as error:
@@ -193,6 +196,19 @@ def evaluate(source: str, variables: Mapping[str, Any]) -> Any:
         reason = f"a value cannot be used ({type(error).__name__})"
     shown = source if len(source) <= 80 else source[:77] + "..."
     raise ExpressionError(f"{reason} (in: {shown})")
+
+
+def holds(source: str, variables: Mapping[str, Any]) -> bool:
+    """Whether a condition is true.
+
+    Raises:
+        ExpressionError: it has no value, or one that is neither true nor false.
+    """
+    value = evaluate(source, variables)
+    if not isinstance(value, bool):
+        shown = source if len(source) <= 80 else source[:77] + "..."
+        raise ExpressionError(f"the condition is neither true nor false (in: {shown})")
+    return value
 
 
 # -- `${...}` in configuration

@@ -122,7 +122,7 @@ def _run(
     with leases.keeper.hold(claim.id, claim.attempt):
         try:
             context = _context(claim, outputs)
-            if step.when is not None and rules.evaluate(step.when, context.data) is not True:
+            if step.when is not None and not rules.holds(step.when, context.data):
                 return _settled(claim, "skipped", lambda: steps.skip(claim)), None
             executor = registry.executors()[step.step_type]
             step = replace(step, config=executor.resolve(step, context))

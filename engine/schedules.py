@@ -13,8 +13,9 @@ from django.db import IntegrityError, transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from core.errors import PlatformError
+from engine import definitions, selectors
 from engine.models import ExecutionStatus, ScheduleFire, WorkflowSchedule
-from engine.services import WorkflowEngine
+from engine.services import WorkflowEngine, check_inputs
 
 FIRE_SCHEDULE = "engine.fire_schedule"
 SENT_AT = "sent_at"
@@ -37,8 +38,11 @@ def save_schedule(schedule: WorkflowSchedule) -> None:
 
     Raises:
         ValidationError: cron, interval or time zone do not fit.
+        InvalidContext: the workflow cannot be started with the schedule's context.
     """
     schedule.full_clean()
+    definition = definitions.load(selectors.newest_version_id(schedule.workflow))
+    check_inputs(definition, schedule.context)
     with transaction.atomic():
         schedule.save()
         entry: dict[str, Any] = {
@@ -105,13 +109,14 @@ def fire(schedule_id: UUID, *, sent_at: str | None) -> str:
     """Starts the run of a schedule's due time, once.
 
     Returns:
-        `started`, or why not: `gone`, `disabled`, `already fired`, `overlap` or the error's code.
+        `started`, or why not: `gone`, `disabled`, `already fired`, `overlap`, `no access` or the
+        error's code.
     """
     moment = datetime.fromisoformat(sent_at) if sent_at else datetime.now(UTC)
     with transaction.atomic():
         schedule = (
             WorkflowSchedule.objects.select_for_update(of=("self",))
-            .select_related("workflow")
+            .select_related("workflow", "user")
             .filter(id=schedule_id)
             .first()
         )
@@ -139,6 +144,10 @@ def _last_run_is_open(schedule: WorkflowSchedule) -> bool:
 
 
 def _start(schedule: WorkflowSchedule, fired: ScheduleFire) -> str:
+    # Rights may have been taken away since the schedule was made.
+    visible = selectors.workflows_for(schedule.user).filter(id=schedule.workflow_id)
+    if not schedule.user.is_active or not visible.exists():
+        return "no access"
     engine = WorkflowEngine()
     context = engine.context_manager.create_context(
         user_id=str(schedule.user_id),

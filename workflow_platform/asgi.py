@@ -1,4 +1,4 @@
-"""ASGI entry point."""
+"""ASGI entry point: the web process."""
 
 import os
 
@@ -6,6 +6,13 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workflow_platform.settings")
+
+# Each request has a thread of its own, so connections are kept in a pool or not at all. Workers
+# keep one for each process or thread: a pool does not survive their forks.
+_database = settings.DATABASES["default"]
+_database["CONN_MAX_AGE"] = 0
+if settings.DB_POOL_SIZE:
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": settings.DB_POOL_SIZE}
 _django = get_asgi_application()
 
 from core.api.limits import BodyLimit  # noqa: E402 - needs the settings

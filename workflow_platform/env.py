@@ -67,7 +67,7 @@ class Environment(BaseSettings):
     db_password: str = ""
     db_encryption_key: str = ""
     db_prepare_statements: bool = True
-    db_pool_size: int = Field(default=0, description="Pooled connections a process; 0: none.")
+    db_pool_size: int = Field(default=20, ge=0, description="Of the web process; 0: no pool.")
 
     redis_url: str = ""
     redis_host: str = ""

@@ -94,10 +94,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": env.database()}
 # The engine's statements are prepared once a connection; psycopg prepares none where this is None.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.db_prepare_statements else None
-if env.db_pool_size:
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env.db_pool_size}
-else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DB_POOL_SIZE = env.db_pool_size  # for the web: `asgi`
 DB_ENCRYPTION_KEY = env.db_encryption_key
 
 REDIS_URL = env.redis()

@@ -19,14 +19,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.errors import PlatformError
-from engine import definitions, schedules, selectors, validation
+from engine import definitions, schedules, selectors
 from engine.admin.access import ReadOnly, TabularInline, operator, reads_payloads
 from engine.admin.display import NOTHING, moment, payload, short_id, span
 from engine.admin.forms import JsonObjectField, problem_texts
 from engine.admin.lists import LATEST, LatestFormSet, WideList
-from engine.context import JsonObject
-from engine.errors import InvalidContext
-from engine.models import ScheduleFire, Workflow, WorkflowSchedule
+from engine.models import ScheduleFire, WorkflowSchedule
+from engine.services import check_inputs
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the checker only
@@ -54,7 +53,9 @@ class ScheduleWithContextForm(ScheduleForm):
         workflow = values.get("workflow")
         if workflow is not None and "context" in values:
             try:
-                _check_context(workflow, values["context"])
+                check_inputs(
+                    definitions.load(selectors.newest_version_id(workflow)), values["context"]
+                )
             except PlatformError as error:
                 self.add_error("context", ValidationError(problem_texts(error)))
         return values
@@ -218,13 +219,6 @@ def upcoming(schedule: WorkflowSchedule, after: datetime) -> datetime | None:
         return schedule.created_at + every * math.ceil((after - schedule.created_at) / every)
     found = next(CronSim(schedule.cron, after.astimezone(schedule.timezone)), None)
     return found.astimezone(UTC) if found else None
-
-
-def _check_context(workflow: Workflow, context: JsonObject) -> None:
-    definition = definitions.load(selectors.newest_version_id(workflow))
-    problems = validation.check_value(context, schema=definition.inputs)
-    if problems:
-        raise InvalidContext(problems=problems)
 
 
 def _edits_context(request: HttpRequest, schedule: WorkflowSchedule | None) -> bool:

@@ -117,6 +117,14 @@ class DataCollectionExecutor(WorkflowStepExecutor):
         return bool(step.config["source"] != "csv")
 
     def problems(self, step: WorkflowStep) -> list[Problem]:
+        for key in ("fields", "form"):
+            schema = step.config.get(key, {"type": "object"})
+            if schema.get("type", "object") != "object" or not schema.keys() & {
+                "type",
+                "properties",
+            }:
+                message = "is the JSON Schema of an object: its values stand in 'properties'"
+                return [Problem(f"config.{key}", message)]
         return [
             problem
             for key in ("fields", "schema", "form")

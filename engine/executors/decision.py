@@ -91,7 +91,7 @@ class DecisionExecutor(WorkflowStepExecutor):
         labels: list[str] = []
         matched = False
         for rule in step.config["rules"]:
-            if rules.evaluate(rule["when"], context.data) is not True:
+            if not rules.holds(rule["when"], context.data):
                 continue
             matched = True
             chosen += [branch for branch in rule["then"] if branch not in chosen]

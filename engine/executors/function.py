@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from core.errors import Problem
-from engine import functions
+from engine import functions, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
@@ -60,8 +60,15 @@ class FunctionExecutor(WorkflowStepExecutor):
             for key in given
             if key not in parameters and not open_ended
         ]
-        return found + [
+        found += [
             Problem("config.arguments", f"'{name}' needs the argument '{key}'")
             for key in function.schema.get("required", ())
             if key not in given
         ]
+        shared = function.schema.get("$defs", {})
+        for key in given.keys() & parameters.keys():
+            path = f"config.arguments.{key}"
+            if not rules.interpolations(given[key], path):  # a constant, which can be checked now
+                schema = {**parameters[key], "$defs": shared}
+                found += validation.check_value(given[key], schema=schema, path=path)
+        return found

@@ -74,6 +74,27 @@ def test_a_good_definition() -> None:
             "steps[0].config.arguments",
             "needs the argument 'path'",
         ),
+        (
+            definition(step("a", **calls("tests.slow", seconds="long"))),
+            "steps[0].config.arguments.seconds",
+            "step 'a'",
+        ),
+        (
+            definition(
+                step(
+                    "a",
+                    step_type="DATA_COLLECTION",
+                    config={"source": "form", "title": "?", "form": {"type": "array"}},
+                )
+            ),
+            "steps[0].config.form",
+            "the JSON Schema of an object",
+        ),
+        (
+            definition(step("a", step_type="TRANSFORM", config={"output": {"x": "${inputs.n}"}})),
+            "steps[0].config.output.x",
+            "without ${ }",
+        ),
         (definition(A, B, entry_points=["b"]), "entry_points[0]", "'b' is not a step with no dep"),
         (definition(A, B, entry_points=[]), "entry_points", "missing: a"),
         (definition(A, B, exit_points=["a", "b"]), "exit_points[0]", "no dependents"),

@@ -522,3 +522,14 @@ def test_any_template_is_filled_or_refused(template: str) -> None:
         assert expressions
     else:
         assert not bad
+
+
+@pytest.mark.parametrize(("source", "value"), [("inputs.n > 1", True), ("inputs.n > 2", False)])
+def test_a_condition_holds_or_not(source: str, value: bool) -> None:
+    assert rules.holds(source, {"inputs": {"n": 2}}) is value
+
+
+@pytest.mark.parametrize("source", ["inputs.n", "'true'", "null", "[true]"])
+def test_a_condition_is_true_or_false(source: str) -> None:
+    with pytest.raises(rules.ExpressionError, match="neither true nor false"):
+        rules.holds(source, {"inputs": {"n": 1}})

@@ -9,6 +9,7 @@ from django_celery_beat.models import PeriodicTask
 
 from core.models import User
 from engine import schedules
+from engine.errors import InvalidContext
 from engine.models import ScheduleFire, WorkflowExecution, WorkflowSchedule
 from engine.services import WorkflowEngine
 from engine.workflows import create_workflow, delete_workflow
@@ -124,3 +125,27 @@ def test_a_deleted_workflow_takes_its_schedules_along(user: User) -> None:
     schedule = made(user, interval_seconds=60)
     delete_workflow(workflow=schedule.workflow)
     assert not PeriodicTask.objects.filter(task=schedules.FIRE_SCHEDULE).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lost", ["the share", "the account"])
+def test_who_has_lost_access_starts_nothing(user: User, lost: str) -> None:
+    schedule = made(user, interval_seconds=60)
+    if lost == "the share":
+        schedule.workflow.owner = None
+        schedule.workflow.save()
+    else:
+        user.is_active = False
+        user.save()
+    assert schedules.fire(schedule.id, sent_at=None) == "no access"
+    assert not WorkflowExecution.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_context_that_cannot_start_is_refused_when_saved(user: User) -> None:
+    document = definition(step("a"), inputs={"type": "object", "required": ["q"]})
+    workflow = create_workflow(document=document, owner=user)
+    schedule = WorkflowSchedule(name="x", workflow=workflow, user=user, interval_seconds=60)
+    with pytest.raises(InvalidContext):
+        schedules.save_schedule(schedule)
+    assert not WorkflowSchedule.objects.exists()
