@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -27,10 +25,27 @@ class StepCall(Protocol):
     def attempt(self) -> int: ...
 
 
-@lru_cache(maxsize=16)
-def start_context(execution_id: UUID) -> WorkflowContext:
-    """What the run was started with, which never changes."""
-    stored = WorkflowExecution.objects.only("context").get(id=execution_id).context
+_KEPT = 16
+_starts: dict[UUID, WorkflowContext] = {}
+
+
+def start_context(run: WorkflowExecution) -> WorkflowContext:
+    """What the run was started with, which never changes: the last few are kept in memory."""
+    start = _starts.get(run.id)
+    if start is None:
+        start = _starts[run.id] = _read(run)
+        while len(_starts) > _KEPT:
+            _starts.pop(next(iter(_starts)), None)
+    return start
+
+
+def is_kept(execution_id: UUID) -> bool:
+    """Whether `start_context` needs no more than the run's id."""
+    return execution_id in _starts
+
+
+def _read(run: WorkflowExecution) -> WorkflowContext:
+    stored = run.context or WorkflowExecution.objects.only("context").get(id=run.id).context
     return WorkflowContext(
         user_id=stored["user_id"],
         session_id=stored["session_id"],
@@ -46,17 +61,18 @@ def step_context(
     run: WorkflowExecution,
     definition: WorkflowDefinition,
     *,
-    known: Mapping[str, JsonObject] | None = None,
+    known: dict[str, JsonObject] | None = None,
 ) -> WorkflowContext:
     """What one attempt at a step sees.
 
     Args:
-        known: `{id: {"status", "output"}}` of steps that need not be read again.
+        known: `{id: {"status", "output"}}` of completed steps that need not be read again; what is
+            read is added.
     """
-    start = start_context(run.id)
+    start = start_context(run)
     return replace(
         start,
-        data=variables(run, definition, definition.step(call.step_id).reads, known or {}),
+        data=variables(run, definition, definition.step(call.step_id).reads, known),
         metadata={
             **start.metadata,
             "execution_id": str(run.id),
@@ -71,23 +87,24 @@ def variables(
     run: WorkflowExecution,
     definition: WorkflowDefinition,
     reads: Iterable[str],
-    known: Mapping[str, JsonObject] = MappingProxyType({}),
+    known: dict[str, JsonObject] | None = None,
 ) -> JsonObject:
     """The variables of expressions that read these steps."""
+    known = {} if known is None else known
+    read = read_outputs(run.id, definition, [n for n in reads if n not in known])
     facts = {
         "id": str(run.id),
         "workflow_id": str(run.workflow_id),
         "user_id": str(run.user_id),
         "started_at": run.started_at.isoformat() if run.started_at else None,
     }
-    return step_data(
-        inputs=start_context(run.id).data,
-        outputs={
-            **{n: known[n] for n in reads if n in known},
-            **read_outputs(run.id, definition, [n for n in reads if n not in known]),
-        },
+    data = step_data(
+        inputs=start_context(run).data,
+        outputs={n: known[n] for n in reads if n in known} | read,
         run=facts,
     )
+    known.update((n, each) for n, each in read.items() if each["status"] == "completed")
+    return data
 
 
 def read_outputs(

@@ -42,7 +42,7 @@ class WorkflowContextManager:
     def get_context(self, context_id: str) -> WorkflowContext | None:
         """What the run of this id was started with; None where there is no such run."""
         try:
-            return contexts.start_context(UUID(context_id))
+            return contexts.start_context(WorkflowExecution.objects.get(id=UUID(context_id)))
         except (ValueError, WorkflowExecution.DoesNotExist):
             return None
 

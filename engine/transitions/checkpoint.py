@@ -15,8 +15,9 @@ from uuid import UUID
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
+from core.encryption import Sealed
 from core.fields import seal
-from engine import definitions, failpoints, statements
+from engine import contexts, definitions, failpoints, statements
 from engine.context import JsonObject
 from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
 from engine.step import StepResult
@@ -52,7 +53,8 @@ _TAKE = """\
 
 _CLAIM = f"""
 WITH run AS (
-    SELECT id, definition_version_id, workflow_id, user_id, started_at
+    SELECT id, definition_version_id, workflow_id, user_id, started_at,
+           CASE WHEN %(fetch)s::boolean THEN context END AS context
       FROM workflow_executions
      WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
        FOR KEY SHARE
@@ -64,7 +66,7 @@ WITH run AS (
     SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
 )
 SELECT claimed.id, claimed.attempt,
-       run.definition_version_id, run.workflow_id, run.user_id, run.started_at
+       run.definition_version_id, run.workflow_id, run.user_id, run.started_at, run.context
   FROM run, claimed
 """
 
@@ -156,11 +158,12 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
         position=position,
         owner=owner,
         lease=settings.ENGINE_LEASE_SECONDS,
+        fetch=not contexts.is_kept(execution_id),
         trace=Jsonb({"owner": owner, **trace}),
     )
     if not rows:
         return None
-    [(step_execution_id, attempt, version_id, workflow_id, user_id, started_at)] = rows
+    [(step_execution_id, attempt, version_id, workflow_id, user_id, started_at, context)] = rows
     definition = definitions.load(version_id)
     return Claim(
         id=step_execution_id,
@@ -175,6 +178,7 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
             started_at=started_at,
             status=ExecutionStatus.RUNNING,
             definition_version_id=version_id,
+            context=Sealed(context) if context else None,
         ),
         owner=owner,
         trace=trace,

@@ -20,7 +20,7 @@ StartWorker = Callable[..., Worker]
 
 @pytest.fixture
 def start_worker(
-    transactional_db: None, shared_worker: Worker, worker_folder: Path
+    no_workers: None, transactional_db: None, shared_worker: Worker, worker_folder: Path
 ) -> Iterator[StartWorker]:
     """Starts workers of the queue `default` that this test alone uses."""
     shared_worker.stop()

@@ -271,6 +271,7 @@ class Lives(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+@pytest.mark.usefixtures("no_workers")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
 def test_every_life_is_what_the_model_says(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from engine.transitions import runs, steps
 from engine.transitions.steps import Claim
 from tests.support.workflows import definition, start, step
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_workers")]
 
 
 def take(run: WorkflowExecution) -> Claim:

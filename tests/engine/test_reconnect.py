@@ -12,7 +12,7 @@ from core.models import User
 from engine import contexts, runner
 from engine.models import ExecutionEvent, StepExecution
 from engine.transitions import checkpoint, steps
-from tests.support.workflows import definition, run_inline, step
+from tests.support.workflows import calls, definition, run_inline, step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,10 +60,12 @@ def test_inputs_that_cannot_be_read_delay_the_step(
 ) -> None:
     monkeypatch.setattr(runner, "_RECONNECT", (0.01,))
     monkeypatch.setattr(
-        contexts, "step_context", cutting(contexts.step_context, before=True, times=2)
+        contexts, "step_context", cutting(contexts.step_context, before=True, times=3)
     )
-    run = run_inline(definition(step("a")), user=user)
-    row = StepExecution.objects.get(execution=run)
+    reads = calls("tests.echo", value="${steps.a.output.value}")  # from another message's step
+    document = definition(step("a", **calls("tests.slow")), step("b", "a", **reads))
+    run = run_inline(document, user=user)
+    row = StepExecution.objects.get(execution=run, step_id="b")
     assert (run.status, row.status, row.error_code) == ("running", "ready", "database_unavailable")
     assert row.due_at is not None
 

@@ -108,9 +108,13 @@ def finish(execution_id: UUID, *, seconds: float = 30) -> WorkflowExecution:
     pytest.fail(f"run not ended in {seconds:g} s: {shown} {[str(e) for e in events]}")
 
 
+_shared: list[Worker] = []
+
+
 def _running(queue: str, pool: str, concurrency: int, folder: Path) -> Iterator[Worker]:
     worker = Worker(queue, pool=pool, concurrency=concurrency, folder=folder)
     worker.start()
+    _shared.append(worker)
     try:
         yield worker
     finally:
@@ -170,3 +174,13 @@ def ai_worker(transactional_db: None, shared_ai_worker: Worker) -> Worker:
     if shared_ai_worker.process is None or shared_ai_worker.process.poll() is not None:
         shared_ai_worker.start()
     return shared_ai_worker
+
+
+@pytest.fixture
+def no_workers() -> None:
+    """No shared worker lives during the test, which does itself what workers do.
+
+    They start again with the next test that wants them.
+    """
+    for worker in _shared:
+        worker.stop()
