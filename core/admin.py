@@ -1,8 +1,80 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
 
-from core.models import User
+from core.models import Membership, Organisation, Role, User
+from core.organisations import LastAdmin, remove_member
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Organisation]
+    _Inline = admin.TabularInline[Membership, Organisation]
+    _Formset = forms.BaseInlineFormSet[Membership, Organisation, Any]
+else:  # generic for the type checker only
+    _Admin, _Inline, _Formset = admin.ModelAdmin, admin.TabularInline, forms.BaseInlineFormSet
 
 admin.site.register(User, UserAdmin)
+
+
+class MembersFormset(_Formset):
+    """An organisation without an active admin is refused."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        rows = [form.cleaned_data for form in self.forms if form.cleaned_data]
+        left = [row for row in rows if not row.get("DELETE") and row["role"] == Role.ADMIN]
+        if not any(row["user"].is_active for row in left):
+            raise ValidationError(LastAdmin.default_message(), code=LastAdmin.code)
+
+
+class MemberInline(_Inline):
+    model = Membership
+    formset = MembersFormset
+    autocomplete_fields = ("user",)
+    extra = 0
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(_Admin):
+    list_display = ("name", "personal", "member_count", "created_at")
+    list_filter = (("personal_of", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "memberships__user__username")
+    readonly_fields = ("personal_of", "created_at", "updated_at")
+    inlines = (MemberInline,)
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
+        return (
+            super().get_queryset(request).annotate(member_total=Count("memberships", distinct=True))
+        )
+
+    def get_inlines(self, request: HttpRequest, obj: Organisation | None) -> Any:
+        # A personal organisation has the one member that it was made with.
+        return () if obj is not None and obj.personal_of_id is not None else self.inlines
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for membership in formset.save(commit=False):
+            membership.save()
+        for membership in formset.deleted_objects:
+            remove_member(membership=membership, by=cast(User, request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Organisation | None = None) -> bool:
+        if obj is not None and obj.personal_of_id is not None:
+            return False  # it goes with its account
+        return super().has_delete_permission(request, obj)
+
+    @admin.display(boolean=True, description="personal", ordering="personal_of")
+    def personal(self, organisation: Organisation) -> bool:
+        return organisation.personal_of_id is not None
+
+    @admin.display(description="members", ordering="member_total")
+    def member_count(self, organisation: Any) -> int:
+        return int(organisation.member_total)

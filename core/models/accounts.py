@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from core.ids import uuid7
+from core.models.organisations import found_personal_organisation
 
 
 class User(AbstractUser):
@@ -24,3 +27,12 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         db_table = "workflow_users"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves the account; a new one gets an organisation of its own in the same transaction."""
+        if not self._state.adding:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            found_personal_organisation(self.pk, self.username)
