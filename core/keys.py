@@ -6,16 +6,21 @@ import os
 import tempfile
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from core.encryption import KEY_BYTES, Keyring
+from core.encryption import KEY_BYTES, Keyring, key_id
 
 KEY_FILE = "encryption.key"
 HOW_TO_MAKE = "openssl rand -base64 32"
+_AUDIT_PURPOSE = b"workflow-platform audit log 1"
 
 
 def current_keyring() -> Keyring:
@@ -24,6 +29,14 @@ def current_keyring() -> Keyring:
     Raises ImproperlyConfigured, which says how to make a key, where they name none that is valid.
     """
     return _keyring(settings.DB_ENCRYPTION_KEY, settings.DATA_DIR)
+
+
+def audit_keys() -> Mapping[str, bytes]:
+    """The keys that prove the audit log's rows, by their ids: the active one first.
+
+    They are derived from the installation's key (HKDF, RFC 5869) and serve nothing else.
+    """
+    return _audit_keys(settings.DB_ENCRYPTION_KEY, settings.DATA_DIR)
 
 
 def decode_key(text: str, *, source: str) -> bytes:
@@ -77,6 +90,17 @@ def _make_key_file(path: Path) -> None:
 
 @lru_cache(maxsize=8)
 def _keyring(encoded: str, data_dir: Path) -> Keyring:
+    return Keyring([_key(encoded, data_dir)])
+
+
+@lru_cache(maxsize=8)
+def _audit_keys(encoded: str, data_dir: Path) -> Mapping[str, bytes]:
+    derive = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_AUDIT_PURPOSE)
+    key = derive.derive(_key(encoded, data_dir))
+    return MappingProxyType({key_id(key): key})
+
+
+def _key(encoded: str, data_dir: Path) -> bytes:
     if encoded:
-        return Keyring([decode_key(encoded, source="DB_ENCRYPTION_KEY")])
-    return Keyring([read_or_make_key_file(data_dir / KEY_FILE)])
+        return decode_key(encoded, source="DB_ENCRYPTION_KEY")
+    return read_or_make_key_file(data_dir / KEY_FILE)

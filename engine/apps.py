@@ -9,9 +9,11 @@ class EngineConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
+        from core.audit import sealing
         from core.health import register
-        from engine import checks, health, registry, worker  # noqa: F401 - checks, worker's signals
+        from engine import checks, health, registry, signals, worker  # noqa: F401 - import registers
 
         registry.discover()
+        signals.reconciled.connect(sealing.on_round, dispatch_uid="core.audit")
         register("workers", health.workers)
         register("beat", health.beat)

@@ -1,3 +1,8 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ["tests.support.workers", "tests.support.workflows", "tests.support.cast"]
+pytest_plugins = [
+    "tests.support.audit",
+    "tests.support.workers",
+    "tests.support.workflows",
+    "tests.support.cast",
+]
