@@ -25,9 +25,3 @@ def queue_lengths(queues: Collection[str] = QUEUES) -> dict[str, int] | None:
         return dict(zip(queues, pipeline.execute(), strict=True))
     except redis.RedisError:
         return None
-
-
-def longest_queue() -> int | None:
-    """The length of the longest queue; None while the broker does not answer."""
-    lengths = queue_lengths()
-    return None if lengths is None else max(lengths.values())

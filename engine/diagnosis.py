@@ -94,7 +94,6 @@ def _open_steps(run: WorkflowExecution) -> list[OpenStep]:
             status=row.status,
             since=entered.get((row.step_id, row.scope)) or row.started_at or run.created_at,
             queue=queues.get(row.position, "default"),
-            waiting_for=row.waiting_for,
             attempt=row.attempt,
             error_code=row.error_code,
             delayed_until=row.due_at,

@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from engine import broker, canvas, definitions, history, metrics, statements
-from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
+from engine import broker, canvas, definitions, history, metrics, presence, statements
+from engine.models import ExecutionEvent, StepExecution, WorkerKind, WorkflowExecution
 from engine.signals import reconciled
+from engine.statements import Unsent
 from engine.transitions import flow, steps
 
 logger = logging.getLogger(__name__)
@@ -28,9 +30,11 @@ _LOCK = 0x776F726B666C6F77  # "workflow"
 _BATCH = 500
 _PAGES = 20
 _LONGEST_DELAY = timedelta(minutes=5)
-# More messages than this waiting: the queue is long rather than emptied, and sending again would
-# only lengthen it.
+# More messages than this in a queue: it is long rather than emptied, and sending all of them again
+# would only make it longer. A few are sent, those that have been waiting for longest: what was lost
+# stays behind when the others are taken out in turn.
 _BACKLOG = 500
+_TRICKLE = 20
 
 
 def run() -> None:
@@ -83,35 +87,42 @@ def _take_back(row: StepExecution) -> None:
 
 
 def _lost() -> list[tuple[UUID, int]]:
-    """Ready steps to be sent again, each with an event that says so."""
-    queued = broker.longest_queue()
-    if queued is None or queued > _BACKLOG:
-        return []
-    lost: list[tuple[UUID, int]] = []
-    events: list[ExecutionEvent] = []
-    for _ in range(_PAGES):
-        rows = statements.take_lost_messages(
-            limit=_BATCH, resend_after=flow.resend_after(), at_most=_LONGEST_DELAY
+    """Ready steps that need a message; those that had one get an event that says so."""
+    queues = statements.queues()
+    lengths = broker.queue_lengths(queues) if queues else None
+    if lengths is None:
+        return []  # nothing is ready, or nothing can be sent
+    unsent = list(_pages(statements.take_due_retries))
+    lost: list[Unsent] = []
+    for queue, length in lengths.items():
+        take = partial(statements.take_lost_messages, queue=queue)
+        if length <= _BACKLOG:
+            lost += _pages(take)
+        elif presence.seen_lately(WorkerKind.WORKER).filter(queues__contains=queue).exists():
+            lost += _pages(take, limit=_TRICKLE, pages=1)
+    metrics.steps_resent.inc(len(lost))
+    ExecutionEvent.objects.bulk_create(
+        ExecutionEvent(
+            execution_id=execution_id,
+            kind=history.STEP_RESENT,
+            step_id=step_id,
+            scope=scope,
+            attempt=attempt,
+            data={"by": "reconciler", "sends": sends},
         )
-        for execution_id, position, step_id, scope, attempt, sends, came_due in rows:
-            lost.append((execution_id, position))
-            if came_due and sends == 1:
-                continue  # a retry that is due now: its first message, nothing was lost
-            metrics.steps_resent.inc()
-            events.append(
-                ExecutionEvent(
-                    execution_id=execution_id,
-                    kind=history.STEP_RESENT,
-                    step_id=step_id,
-                    scope=scope,
-                    attempt=attempt,
-                    data={"by": "reconciler", "sends": sends},
-                )
-            )
-        if len(rows) < _BATCH:
-            break
-    ExecutionEvent.objects.bulk_create(events)
-    return lost
+        for execution_id, _, step_id, scope, attempt, sends in lost
+    )
+    return [(execution_id, position) for execution_id, position, *_ in unsent + lost]
+
+
+def _pages(
+    take: Callable[..., tuple[int, list[Unsent]]], *, limit: int = _BATCH, pages: int = _PAGES
+) -> Iterator[Unsent]:
+    for _ in range(pages):
+        seen, rows = take(limit=limit, resend_after=flow.resend_after(), at_most=_LONGEST_DELAY)
+        yield from rows
+        if seen < limit:
+            return
 
 
 def _send(lost: Iterable[tuple[UUID, int]]) -> None:

@@ -1,4 +1,4 @@
-"""(error, attempt, policy) -> whether and when a failed step is tried again."""
+"""(error, failures, policy) -> whether and when a failed step is tried again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class RetryPolicy:
     """How often and how soon a step is tried again.
 
     Attributes:
-        max_attempts: attempts in all, the first included; 1 means never again.
+        max_attempts: attempts that may fail in all, the first included; 1 means never again.
+            Attempts whose worker was lost, or that found no key or database, do not count.
         delay: seconds before the second attempt.
         backoff: what each further delay is multiplied by.
         max_delay: seconds beyond which the delay does not grow.
@@ -82,14 +83,14 @@ def parse_retry(config: Any, path: str) -> tuple[RetryPolicy, list[Problem]]:
     return RetryPolicy(**settings), problems
 
 
-def decide(*, error: Failure, attempt: int, policy: RetryPolicy, random: float) -> RetryDecision:
-    """Whether a step whose attempt number `attempt` (from 1) ended in `error` is tried again.
+def decide(*, error: Failure, failures: int, policy: RetryPolicy, random: float) -> RetryDecision:
+    """Whether a step that has failed `failures` times, lastly with `error`, is tried again.
 
-    The delay is `delay * backoff ** (attempt - 1)`, at most `max_delay`, then varied by `jitter`:
+    The delay is `delay * backoff ** (failures - 1)`, at most `max_delay`, then varied by `jitter`:
     `random`, from 0 to 1, chooses within plus or minus that share. Permanent errors are never
     retried.
     """
-    if error.permanent or attempt >= policy.max_attempts:
+    if error.permanent or failures >= policy.max_attempts:
         return _NEVER
-    delay = min(policy.max_delay, policy.delay * policy.backoff ** (attempt - 1))
+    delay = min(policy.max_delay, policy.delay * policy.backoff ** (failures - 1))
     return RetryDecision(retry=True, delay_seconds=delay * (1 + policy.jitter * (2 * random - 1)))

@@ -29,6 +29,7 @@ from engine import (
     retry,
     rules,
     selectors,
+    stopping,
     validation,
 )
 from engine.canvas import Send
@@ -134,7 +135,9 @@ def _run(
             _check_output(claim, result, context)
         except PlatformError as error:
             return _failed(claim, error, received=received, started=started), None
-        except Exception as error:
+        except BaseException as error:
+            if stopping.ends_process(error):
+                raise
             logger.exception("run %s: step %r raised", claim.execution_id, step.id)
             failure = StepFailed(f"{type(error).__name__}: {error}")
             return _failed(claim, failure, received=received, started=started), None
@@ -199,9 +202,14 @@ def _failed(
             error.code,
             lambda: steps.retry_later(claim, error, delay_seconds=wait, received=None),
         )
+    try:
+        failures = _reconnecting(lambda: selectors.failures(claim.id)) + 1
+    except (OperationalError, InterfaceError):
+        logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
+        return None
     decision = retry.decide(
         error=error,
-        attempt=claim.attempt,
+        failures=failures,
         policy=claim.step.retry,
         random=random.random(),  # noqa: S311 - jitter
     )

@@ -69,8 +69,14 @@ def ready_positions(execution_id: UUID, positions: Collection[int]) -> list[int]
     )
 
 
+def failures(step_execution_id: UUID) -> int:
+    """How often the step has failed by itself, since an operator last retried it."""
+    rows = StepExecution.objects.filter(id=step_execution_id)
+    return rows.values_list("failures", flat=True).first() or 0
+
+
 def is_waiting(execution: WorkflowExecution) -> bool:
-    """Whether the run runs, but nothing moves until somebody answers or a time comes."""
+    """Whether the run runs, but nothing moves until somebody answers ."""
     if execution.status != ExecutionStatus.RUNNING:
         return False
     statuses = set(execution.steps.values_list("status", flat=True).distinct())

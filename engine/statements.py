@@ -31,15 +31,15 @@ WITH run AS (
 ), steps AS (
     INSERT INTO workflow_step_executions
            (id, execution_id, step_id, step_type, status, position, scope, arrived, live, attempt,
-            error_code, waiting_for, lease_owner, sends, started_at, next_send_at)
+            error_code, waiting_for, lease_owner, sends, started_at, queue, next_send_at)
     SELECT step.id, run.id, step.step_id, step.step_type,
            CASE WHEN step.root THEN 'ready' ELSE 'pending' END, step.number - 1, '', 0, 0, 0,
-           '', '', '', 0, NULL,
+           '', '', '', 0, NULL, step.queue,
            CASE WHEN step.root
                 THEN statement_timestamp() + make_interval(secs => %(resend)s::float8) END
       FROM run, unnest(%(ids)s::uuid[], %(step_ids)s::text[], %(types)s::text[],
-                       %(roots)s::boolean[])
-           WITH ORDINALITY AS step (id, step_id, step_type, root, number)
+                       %(queues)s::text[], %(roots)s::boolean[])
+           WITH ORDINALITY AS step (id, step_id, step_type, queue, root, number)
  RETURNING step_id, status, position
 ), told AS (
     INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
@@ -90,34 +90,61 @@ SELECT execution_id, 'step.cancelled', step_id, scope, attempt, '{}'
   FROM cancelled ORDER BY position, scope
 """
 
-# Messages that did not bring their step to a worker in time: the next one is presumed lost after
-# twice as long.
-_RESEND = """
-WITH lost AS (
-    SELECT step.id
+# Ready steps that need a message now: retries that came due, or those of one queue whose message
+# did not bring them to a worker in time. The next one is presumed lost after twice as long. Nothing
+# is waited for: whoever holds a step or its run is about to change it. Steps of a run that does not
+# move are put aside until it is resumed.
+_TAKE_UNSENT = """
+WITH unsent AS (
+    SELECT step.id, run.status = 'running' AND NOT run.failing AS moves
       FROM workflow_step_executions AS step
       JOIN workflow_executions AS run ON run.id = step.execution_id
      WHERE step.status = 'ready' AND step.next_send_at <= statement_timestamp()
-       AND run.status = 'running' AND NOT run.failing
+       AND {which}
      ORDER BY step.next_send_at
-     LIMIT %s
-       FOR UPDATE OF step SKIP LOCKED
+     LIMIT %(limit)s
+       FOR NO KEY UPDATE OF step SKIP LOCKED
+       FOR KEY SHARE OF run SKIP LOCKED
 )
 UPDATE workflow_step_executions AS step
-   SET next_send_at = statement_timestamp()
-           + make_interval(secs => least(%s * power(2, least(step.sends, 10)), %s)),
-       sends = least(step.sends + 1, 1000)
-  FROM lost
- WHERE step.id = lost.id
-RETURNING step.execution_id, step.position, step.step_id, step.scope, step.attempt, step.sends,
-          step.due_at IS NOT NULL
+   SET next_send_at = CASE WHEN unsent.moves THEN statement_timestamp() + make_interval(
+           secs => least(%(resend)s * power(2, least(step.sends, 10)), %(at_most)s)) END,
+       sends = CASE WHEN unsent.moves THEN least(step.sends + 1, 1000) ELSE step.sends END
+  FROM unsent
+ WHERE step.id = unsent.id
+RETURNING unsent.moves, step.execution_id, step.position, step.step_id, step.scope, step.attempt,
+          step.sends
+"""
+_TAKE_DUE = _TAKE_UNSENT.format(which="step.sends = 0 AND step.due_at IS NOT NULL")
+_TAKE_LOST = _TAKE_UNSENT.format(which="step.queue = %(queue)s")
+
+# Jumps from one queue to the next in the index, however many steps each has.
+_QUEUES = """
+WITH RECURSIVE found AS (
+    SELECT min(queue) AS queue FROM workflow_step_executions WHERE status = 'ready'
+     UNION ALL
+    SELECT (SELECT min(queue) FROM workflow_step_executions
+             WHERE status = 'ready' AND queue > found.queue)
+      FROM found WHERE found.queue IS NOT NULL
+)
+SELECT queue FROM found WHERE queue IS NOT NULL
 """
 
+# A row that somebody holds is skipped, not waited for: a worker's steps are many, and two that wait
+# for each other's would be a deadlock. It has two more chances before its lease runs out.
 _RENEW = """
+WITH kept AS (
+    SELECT step.id
+      FROM workflow_step_executions AS step
+      JOIN unnest(%s::uuid[], %s::int[]) AS held (id, attempt)
+        ON step.id = held.id AND step.attempt = held.attempt
+     WHERE step.status = 'running'
+       FOR NO KEY UPDATE OF step SKIP LOCKED
+)
 UPDATE workflow_step_executions AS step
    SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)
-  FROM unnest(%s::uuid[], %s::int[]) AS held (id, attempt)
- WHERE step.id = held.id AND step.attempt = held.attempt AND step.status = 'running'
+  FROM kept
+ WHERE step.id = kept.id
 """
 
 
@@ -142,6 +169,7 @@ def start_run(
         ids=[uuid7() for _ in steps],
         step_ids=[step.id for step in steps],
         types=[step.step_type for step in steps],
+        queues=[step.queue for step in steps],
         roots=[not step.dependencies for step in steps],
     )
 
@@ -199,24 +227,48 @@ def cancel_steps(execution_id: UUID, statuses: Sequence[str]) -> None:
         cursor.execute(_CANCEL, [execution_id, list(statuses)])
 
 
-def take_lost_messages(
+# (execution id, position, step id, scope, attempt, sends) of a step to send.
+Unsent = tuple[UUID, int, str, str, int, int]
+
+
+def queues() -> list[str]:
+    """The queues that have ready steps."""
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUES)
+        return [queue for (queue,) in cursor.fetchall()]
+
+
+def take_due_retries(
     *, limit: int, resend_after: timedelta, at_most: timedelta
-) -> list[tuple[UUID, int, str, str, int, int, bool]]:
-    """Ready steps whose message counts as lost, oldest first, and pushes their next time away.
+) -> tuple[int, list[Unsent]]:
+    """Retries that came due and have not been sent, oldest first.
 
     Returns:
-        Rows of (execution id, position, step id, scope, attempt, sends, whether it is a retry that
-        came due).
+        How many rows were looked at, and those to send, whose next time is pushed away.
     """
+    return _take(_TAKE_DUE, limit=limit, resend_after=resend_after, at_most=at_most)
+
+
+def take_lost_messages(
+    *, queue: str, limit: int, resend_after: timedelta, at_most: timedelta
+) -> tuple[int, list[Unsent]]:
+    """Ready steps of a queue whose message counts as lost; otherwise like `take_due_retries`."""
+    return _take(_TAKE_LOST, limit=limit, resend_after=resend_after, at_most=at_most, queue=queue)
+
+
+def _take(
+    statement: str, *, resend_after: timedelta, at_most: timedelta, **parameters: Any
+) -> tuple[int, list[Unsent]]:
+    delays = {"resend": resend_after.total_seconds(), "at_most": at_most.total_seconds()}
     with connection.cursor() as cursor:
-        cursor.execute(_RESEND, [limit, resend_after.total_seconds(), at_most.total_seconds()])
-        rows: list[tuple[UUID, int, str, str, int, int, bool]] = cursor.fetchall()
-    return rows
+        cursor.execute(statement, {**parameters, **delays})
+        rows = cursor.fetchall()
+    return len(rows), [row[1:] for row in rows if row[0]]
 
 
 def renew_leases(held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> None:
     """Prolongs the leases of these (step execution id, attempt), where they are still held."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _RENEW, [lease.total_seconds(), [pk for pk, _ in held], [n for _, n in held]]
+            _RENEW, [[pk for pk, _ in held], [n for _, n in held], lease.total_seconds()]
         )

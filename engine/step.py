@@ -57,7 +57,7 @@ class WaitingFor:
         details: what the person needs to know, shown beside the form.
     """
 
-    kind: Literal["person", "timer", "event", "budget"]
+    kind: Literal["person"]
     title: str
     form: JsonObject
     details: JsonObject = field(default_factory=dict)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import psutil
+from billiard import common as pool_process
+from celery.exceptions import WorkerShutdown, WorkerTerminate
 from django.conf import settings
 from django.db import connection
 
@@ -23,6 +25,15 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
 _UNWIND_SECONDS = 1.0  # for the `finally` blocks of a step that is ended
+
+
+def ends_process(error: BaseException) -> bool:
+    """Whether this is how a worker, or whoever sits before it, ends this process: not what a step's
+    function raised by itself, such as by `sys.exit`.
+    """
+    if isinstance(error, KeyboardInterrupt | WorkerShutdown | WorkerTerminate):
+        return True
+    return bool(pool_process.terminate_handler_fired())  # type: ignore[attr-defined]
 
 
 class Handover(threading.Thread):

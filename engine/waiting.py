@@ -21,9 +21,6 @@ class Cause(StrEnum):
     MOVING = "moving"
     PAUSED = "paused"
     PERSON = "person"
-    TIMER = "timer"
-    EVENT = "event"
-    BUDGET = "budget"
     RETRY_DELAY = "retry_delay"
     QUEUE_BACKLOG = "queue_backlog"
     NO_WORKER = "no_worker"
@@ -58,8 +55,8 @@ class OpenStep:
 
     Attributes:
         since: when it entered its status.
-        waiting_for: the kind of what it waits for.
-        until: when its delay ends or its lease runs out, or its message counts as lost.
+        delayed_until: when its delay ends; lease_until: when its lease runs out; resent_at: when
+            its message counts as lost.
         owner: who holds its lease.
     """
 
@@ -67,7 +64,6 @@ class OpenStep:
     status: str
     since: datetime
     queue: str
-    waiting_for: str = ""
     attempt: int = 0
     error_code: str = ""
     delayed_until: datetime | None = None
@@ -168,8 +164,7 @@ def _surroundings(facts: Facts, slow_seconds: float) -> Iterator[Reason]:
 
 def _reason(step: OpenStep, facts: Facts) -> Reason:
     if step.status == "waiting":
-        text = f"Step '{step.step_id}' waits for a {step.waiting_for}."
-        return _told(Cause(step.waiting_for), step, text)
+        return _told(Cause.PERSON, step, f"Step '{step.step_id}' waits for a person.")
     if step.status == "running":
         return _running(step, facts)
     return _ready(step, facts)
@@ -193,12 +188,9 @@ def _running(step: OpenStep, facts: Facts) -> Reason:
 
 def _ready(step: OpenStep, facts: Facts) -> Reason:
     if step.delayed_until is not None and step.delayed_until > facts.now:
-        if step.error_code:
-            text = f"Step '{step.step_id}' failed with {step.error_code} and is tried again later."
-            cause = Cause.RETRY_DELAY
-        else:
-            text, cause = f"Step '{step.step_id}' is not due yet.", Cause.TIMER
-        return _told(cause, step, text, until=step.delayed_until, attempt=step.attempt)
+        text = f"Step '{step.step_id}' failed with {step.error_code} and is tried again later."
+        until = step.delayed_until
+        return _told(Cause.RETRY_DELAY, step, text, until=until, attempt=step.attempt)
     since = max(step.since, step.delayed_until or step.since)
     if facts.queues is None:
         text = "The broker does not answer; messages are sent when it does."

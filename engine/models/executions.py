@@ -140,7 +140,11 @@ class StepExecution(models.Model):
     scope = models.CharField(max_length=100, blank=True, default="")
     arrived = models.PositiveIntegerField(default=0, help_text="Dependencies that have settled.")
     live = models.PositiveIntegerField(default=0, help_text="Settled dependencies that lead here.")
+    queue = models.CharField(max_length=255, db_default="default", default="default")
     attempt = models.PositiveIntegerField(default=0, help_text="Fence: rises with every claim.")
+    failures = models.SmallIntegerField(
+        db_default=0, default=0, help_text="Its own, since an operator last retried it."
+    )
     error_code = models.CharField(max_length=50, blank=True, default="")
     waiting_for = models.CharField(max_length=20, blank=True, default="")
     waiting_data = EncryptedJSONField(
@@ -149,7 +153,7 @@ class StepExecution(models.Model):
     measurements = models.JSONField(null=True, help_text="[[name, value, unit], ...]")
     lease_owner = models.CharField(max_length=100, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(null=True, help_text="A retry or timer is not due before.")
+    due_at = models.DateTimeField(null=True, help_text="A retry is not due before.")
     next_send_at = models.DateTimeField(null=True, help_text="When its message counts as lost.")
     sends = models.PositiveSmallIntegerField(default=0, help_text="Messages presumed lost.")
 
@@ -165,8 +169,17 @@ class StepExecution(models.Model):
             ),
         )
         indexes = (
+            # By queue: those of a long one are not looked at, however many they are.
             models.Index(
-                fields=("next_send_at",), name="step_to_send", condition=models.Q(status="ready")
+                fields=("queue", "next_send_at"),
+                name="step_to_resend",
+                condition=models.Q(status="ready"),
+            ),
+            # Retries that no message has been sent for yet.
+            models.Index(
+                fields=("next_send_at",),
+                name="step_to_retry",
+                condition=models.Q(status="ready", sends=0, due_at__isnull=False),
             ),
             models.Index(
                 fields=("lease_expires_at",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from engine import history, statements
@@ -108,6 +109,7 @@ def _reopen(run: WorkflowExecution, definition: WorkflowDefinition) -> None:
         completed_at=None,
         error_code="",
         error_message=None,
+        failures=0,
         due_at=None,
         waiting_for="",
         waiting_data=None,
@@ -140,9 +142,10 @@ def _reopen(run: WorkflowExecution, definition: WorkflowDefinition) -> None:
 
 
 def _send_ready(run: WorkflowExecution) -> Advance:
-    """Everything that is ready and due, to be sent now."""
-    ready = StepExecution.objects.filter(
-        execution_id=run.id, scope="", status=StepStatus.READY, due_at=None
-    )
+    """Everything that is ready and due, to be sent now. Retries are sent when they are due."""
+    rows = StepExecution.objects.filter(execution_id=run.id, scope="", status=StepStatus.READY)
+    # The reconciler may have put all of them aside meanwhile.
+    rows.exclude(due_at=None).update(next_send_at=F("due_at"), sends=0)
+    ready = rows.filter(due_at=None)
     ready.update(next_send_at=Now() + flow.resend_after())
     return Advance(ready=tuple(ready.order_by("position").values_list("position", flat=True)))

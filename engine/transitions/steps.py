@@ -13,18 +13,20 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from core.errors import PlatformError
+from core.errors import KeyUnavailable, PlatformError
 from core.fields import seal
 from engine import failpoints, history
 from engine.context import JsonObject
 from engine.definition import WorkflowDefinition, WorkflowStep
-from engine.errors import WorkerLost
+from engine.errors import DatabaseUnavailable, WorkerLost
 from engine.models import ExecutionStatus, StepExecution, StepStatus, WorkflowExecution
 from engine.propagation import Settled
 from engine.step import Measurement, StepResult, WaitingFor
 from engine.transitions import flow
 from engine.transitions.flow import Advance
 
+# Failures of what is around a step: they use up none of its policy's attempts.
+NOT_ITS_OWN = (DatabaseUnavailable, KeyUnavailable, WorkerLost)
 _RELEASED = {"lease_owner": "", "lease_expires_at": None, "next_send_at": None}
 
 
@@ -364,10 +366,13 @@ def _outcome(pk: UUID, result: StepResult) -> dict[str, Any]:
 
 
 def _error(pk: UUID, error: PlatformError) -> dict[str, Any]:
-    return {
+    columns: dict[str, Any] = {
         "error_code": error.code,
         "error_message": seal(StepExecution, pk, "error_message", _text(error)),
     }
+    if not isinstance(error, NOT_ITS_OWN):
+        columns["failures"] = F("failures") + 1
+    return columns
 
 
 def _text(error: PlatformError) -> str:

@@ -10,7 +10,7 @@ Kind = Literal["echo", "flaky", "fails", "fails_on", "when_not", "decides", "ask
 SETTLED = ("completed", "skipped")
 OPEN = ("pending", "ready", "waiting")
 LOSSES = 3  # workers that a step may lose before it is given up
-TRIES = 2  # attempts of a flaky step, whose first execution fails
+TRIES = 2  # executions of a flaky step, whose first one fails
 
 
 @dataclass(kw_only=True, slots=True)
@@ -71,9 +71,9 @@ class Life:
         step.executions += 1
         if step.kind == "asks":
             self._not_now(step, "waiting")
-        elif step.kind == "flaky" and step.executions == 1 and step.attempt < TRIES:
+        elif step.kind == "flaky" and step.executions < TRIES:
             self._not_now(step, "ready")
-        elif step.kind in ("fails", "fails_on") or (step.kind == "flaky" and step.executions == 1):
+        elif step.kind in ("fails", "fails_on"):
             self.settle(name, "failed")
         else:
             self.settle(name, "completed")

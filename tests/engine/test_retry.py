@@ -17,7 +17,7 @@ VARIED = replace(STEADY, jitter=0.5)
 
 
 @pytest.mark.parametrize(
-    ("policy", "attempt", "random", "delay"),
+    ("policy", "failures", "random", "delay"),
     [
         (STEADY, 1, 0.0, 2.0),  # 2 * 3**0
         (STEADY, 2, 0.0, 6.0),  # 2 * 3**1
@@ -33,13 +33,13 @@ VARIED = replace(STEADY, jitter=0.5)
         (RetryPolicy(max_attempts=100, backoff=10, jitter=0), 99, 0.0, 300.0),  # 10**98, capped
     ],
 )
-def test_delay(policy: RetryPolicy, attempt: int, random: float, delay: float) -> None:
-    decision = decide(error=TEMPORARY, attempt=attempt, policy=policy, random=random)
+def test_delay(policy: RetryPolicy, failures: int, random: float, delay: float) -> None:
+    decision = decide(error=TEMPORARY, failures=failures, policy=policy, random=random)
     assert decision == RetryDecision(retry=True, delay_seconds=delay)
 
 
 @pytest.mark.parametrize(
-    ("error", "attempt", "max_attempts", "retried"),
+    ("error", "failures", "max_attempts", "retried"),
     [
         (TEMPORARY, 1, 1, False),
         (TEMPORARY, 1, 2, True),
@@ -49,10 +49,10 @@ def test_delay(policy: RetryPolicy, attempt: int, random: float, delay: float) -
     ],
 )
 def test_last_attempts_and_permanent_errors_are_final(
-    error: PlatformError, attempt: int, max_attempts: int, retried: bool
+    error: PlatformError, failures: int, max_attempts: int, retried: bool
 ) -> None:
     policy = RetryPolicy(max_attempts=max_attempts)
-    assert decide(error=error, attempt=attempt, policy=policy, random=0.5).retry is retried
+    assert decide(error=error, failures=failures, policy=policy, random=0.5).retry is retried
 
 
 def test_a_policy_as_configured() -> None:
@@ -109,16 +109,16 @@ def test_every_problem_is_reported_at_once() -> None:
             "jitter": st.floats(0, 1),
         },
     ),
-    attempt=st.integers(1, 100),
+    failures=st.integers(1, 100),
     random=st.floats(0, 1),
 )
 def test_delays_stay_within_their_bounds(
-    config: dict[str, float], attempt: int, random: float
+    config: dict[str, float], failures: int, random: float
 ) -> None:
     policy, problems = parse_retry(config, "retry")
     assert problems == []
-    decision = decide(error=TEMPORARY, attempt=attempt, policy=policy, random=random)
-    assert decision.retry == (attempt < policy.max_attempts)
+    decision = decide(error=TEMPORARY, failures=failures, policy=policy, random=random)
+    assert decision.retry == (failures < policy.max_attempts)
     assert 0 <= decision.delay_seconds <= policy.max_delay * (1 + policy.jitter)
 
 

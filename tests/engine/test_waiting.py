@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.waiting import Cause, Facts, OpenStep, Queue, explain
+from engine.waiting import Facts, OpenStep, Queue, explain
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=15)
@@ -44,10 +44,8 @@ def causes(found: Facts) -> list[tuple[str, datetime | None]]:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (facts(a_step("waiting", waiting_for="person")), ("person", ago(60))),
-        (facts(a_step("waiting", waiting_for="timer")), ("timer", ago(60))),
+        (facts(a_step("waiting")), ("person", ago(60))),
         (facts(a_step(delayed_until=ago(-5), error_code="x")), ("retry_delay", ago(60))),
-        (facts(a_step(delayed_until=ago(-5))), ("timer", ago(60))),
         # Due since 20 s: what follows counts from then.
         (facts(a_step(delayed_until=ago(20)), queues=None), ("broker_down", ago(20))),
         (facts(a_step(), queues=None), ("broker_down", ago(60))),
@@ -100,14 +98,14 @@ def test_alike_steps_are_told_together_by_queue() -> None:
 
 
 def test_people_are_told_one_by_one() -> None:
-    steps = [a_step("waiting", step_id=name, waiting_for="person") for name in "ab"]
+    steps = [a_step("waiting", step_id=name) for name in "ab"]
     assert [reason.step_id for reason in explain(facts(*steps), slow_seconds=1)] == ["a", "b"]
 
 
 def test_what_moves_comes_last_and_the_database_first() -> None:
     found = facts(
         a_step("running", lease_until=ago(-14)),
-        a_step("waiting", step_id="b", waiting_for="person", since=ago(1)),
+        a_step("waiting", step_id="b", since=ago(1)),
         blocked=2,
         blocked_since=ago(4),
     )
@@ -122,7 +120,3 @@ def test_slow_answer() -> None:
     found = facts(a_step(since=ago(1)), answer_seconds=1.5)
     assert causes(found)[0] == ("database_slow", None)
     assert causes(facts(a_step(since=ago(1)), answer_seconds=0.5)) == [("moving", ago(1))]
-
-
-def test_every_waiting_kind_is_a_cause() -> None:
-    assert {"person", "timer", "event", "budget"} <= {cause.value for cause in Cause}

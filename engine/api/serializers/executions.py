@@ -114,7 +114,7 @@ class ReasonsSerializer(serializers.Serializer[Any]):
 
 
 class WaitingSerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="`person`, `timer`, `event` or `budget`.")
+    kind = serializers.CharField(help_text="`person`.")
     title = serializers.CharField()
     form = ObjectField(help_text="JSON Schema of the answer.")
     details = ObjectField(help_text="What the person needs to know.")

@@ -48,7 +48,7 @@ class ExecutionDetail(ExecutionView, RetrieveAPIView[WorkflowExecution]):
 
 
 class WaitingView(APIView):
-    """What keeps the run where it is: a person, a timer, a queue, a worker, a server."""
+    """What keeps the run where it is: a person, a delay, a queue, a worker, a server."""
 
     @extend_schema(
         tags=["executions"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -28,6 +29,16 @@ def slow(seconds: float = 0.0, value: Any = None) -> dict[str, Any]:
 def fail(message: str = "it failed") -> dict[str, Any]:
     """Fails."""
     raise RuntimeError(message)
+
+
+@workflow_function("tests.leave")
+def leave(how: str = "exit") -> None:
+    """Raises what is no ordinary error: what ends a program, or a task of asyncio."""
+    raise {
+        "exit": SystemExit("enough"),
+        "cancelled": asyncio.CancelledError(),
+        "interrupted": KeyboardInterrupt(),
+    }[how]
 
 
 @workflow_function("tests.fail_until")

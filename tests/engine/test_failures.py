@@ -1,0 +1,77 @@
+"""What counts as a failure of the step's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import KeyUnavailable
+from core.models import User
+from engine.errors import DatabaseUnavailable
+from engine.models import StepExecution
+from engine.transitions import runs, steps
+from tests.engine.test_lost_workers import lose, take
+from tests.support.cast import work
+from tests.support.workers import Worker, finish
+from tests.support.workflows import calls, definition, run_inline, start, step
+
+TWICE = {"max_attempts": 2, "delay": 0}
+
+
+@pytest.mark.usefixtures("no_workers")
+@pytest.mark.django_db(transaction=True)
+def test_lost_workers_keys_and_databases_use_up_no_attempt(user: User, tmp_path: Path) -> None:
+    flaky = calls("tests.fail_until", path=str(tmp_path / "count"), times=1)
+    run = start(definition(step("a", **flaky, retry=TWICE)), user=user)
+    for _ in range(2):
+        lose(run)
+    for error in (KeyUnavailable(), DatabaseUnavailable()):
+        steps.retry_later(take(run), error, delay_seconds=0, received=None)
+    row = StepExecution.objects.get(execution=run)
+    assert (row.attempt, row.failures) == (4, 0)
+    work(run)
+    row.refresh_from_db()
+    assert (row.status, row.attempt, row.failures) == ("completed", 6, 1)
+
+
+@pytest.mark.usefixtures("no_workers")
+@pytest.mark.django_db(transaction=True)
+def test_an_operators_retry_counts_anew(user: User) -> None:
+    run = run_inline(definition(step("a", **calls("tests.fail"), retry=TWICE)), user=user)
+    row = StepExecution.objects.get(execution=run)
+    assert (run.status, row.attempt, row.failures) == ("running", 1, 1)
+    work(run)
+    row.refresh_from_db()
+    assert (row.status, row.attempt, row.failures) == ("failed", 2, 2)
+    assert runs.retry(run.id) is not None
+    row.refresh_from_db()
+    assert (row.status, row.failures) == ("ready", 0)
+    work(run)
+    row.refresh_from_db()
+    assert (row.status, row.attempt, row.failures) == ("failed", 4, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("exit", "SystemExit: enough"), ("cancelled", "CancelledError: ")],
+)
+def test_whatever_a_function_raises_fails_its_step(user: User, how: str, message: str) -> None:
+    run = run_inline(definition(step("a", **calls("tests.leave", how=how))), user=user)
+    row = StepExecution.objects.get(execution=run)
+    assert (run.status, row.error_code, row.error_message) == ("failed", "step_failed", message)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_sits_before_a_run_in_this_process_may_interrupt_it(user: User) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(definition(step("a", **calls("tests.leave", how="interrupted"))), user=user)
+
+
+def test_function_that_ends_its_process_costs_no_worker(user: User, worker: Worker) -> None:
+    before = {child.pid for child in worker.children()}
+    run = finish(start(definition(step("a", **calls("tests.leave"))), user=user).id)
+    assert (run.status, run.error_code) == ("failed", "step_failed")
+    assert StepExecution.objects.get(execution=run).attempt == 1
+    assert {child.pid for child in worker.children()} == before
