@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.http.addresses import parse_network
+from core.http.hosts import parse_host
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / (os.environ.get("DATA_DIR") or "var")
@@ -84,6 +87,18 @@ class Environment(BaseSettings):
     temperature: float = Field(default=0.7, ge=0, le=2)
     ai_timeout_seconds: float = Field(default=60, gt=0)
 
+    http_allowed_hosts: str = Field(
+        default="*", description="Hosts that steps may call: host, *.domain, host:8080, *."
+    )
+    http_allowed_networks: str = Field(
+        default="", description="Networks of inside services that steps may call: 10.20.0.0/16."
+    )
+    http_ca_file: str = Field(
+        default="", description="More authorities that steps trust, in PEM, besides the system's."
+    )
+    http_timeout_seconds: float = Field(default=60, gt=0)
+    http_max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, le=64 * 1024 * 1024)
+
     prometheus_host: str = "127.0.0.1"
     prometheus_port: int = 9090
 
@@ -108,6 +123,14 @@ class Environment(BaseSettings):
     @classmethod
     def absolute(cls, value: Path) -> Path:
         return value if value.is_absolute() else BASE_DIR / value
+
+    @field_validator("http_allowed_hosts", "http_allowed_networks")
+    @classmethod
+    def parsed(cls, value: str, info: ValidationInfo) -> str:
+        parse = parse_host if info.field_name == "http_allowed_hosts" else parse_network
+        for word in cls.listed(value):
+            parse(word)
+        return value
 
     @classmethod
     def settings_customise_sources(

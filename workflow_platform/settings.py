@@ -218,6 +218,12 @@ ENGINE_RESEND_SECONDS = env.resend_seconds
 ENGINE_STOP_SECONDS = env.stop_seconds
 ENGINE_WORKER_LOST_ATTEMPTS = env.worker_lost_attempts
 
+HTTP_ALLOWED_HOSTS = env.listed(env.http_allowed_hosts)
+HTTP_ALLOWED_NETWORKS = env.listed(env.http_allowed_networks)
+HTTP_CA_FILE = env.http_ca_file
+HTTP_TIMEOUT_SECONDS = env.http_timeout_seconds
+HTTP_MAX_BYTES = env.http_max_bytes
+
 OPENAI_API_KEY = env.openai_api_key
 MODEL_ENDPOINT = env.model_endpoint
 AI_MODEL = env.ai_model

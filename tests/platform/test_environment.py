@@ -104,3 +104,19 @@ def test_the_example_names_every_variable() -> None:
 def test_a_database_url_is_read_whole(url: str, expected: dict[str, object]) -> None:
     entry = settings_environment.Environment(database_url=url, db_host="").database()
     assert {name: entry[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_ALLOWED_HOSTS", "api.example.com, http://x/path"),
+        ("HTTP_ALLOWED_NETWORKS", "10.20.0.0/16,0.0.0.0/0"),
+        ("HTTP_ALLOWED_NETWORKS", "inside"),
+    ],
+)
+def test_outgoing_rules_that_are_none_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=name):
+        settings_environment.read()
