@@ -254,12 +254,14 @@ def interpolations(value: Any, path: str) -> list[Expression]:
             inner = [(below(where, [number]), element) for number, element in enumerate(part)]
             waiting += reversed(inner)
         elif isinstance(part, str):
-            found += [Expression(where, source) for literal, source in _pieces(part) if not literal]
+            found += [
+                Expression(where, source) for literal, source in split_template(part) if not literal
+            ]
     return found
 
 
 def _filled(template: str, variables: Mapping[str, Any]) -> Any:
-    pieces = _pieces(template)
+    pieces = split_template(template)
     if len(pieces) == 1 and not pieces[0][0]:
         return evaluate(pieces[0][1], variables)
     written_pieces = []
@@ -273,7 +275,7 @@ def _filled(template: str, variables: Mapping[str, Any]) -> Any:
     return "".join(written_pieces)
 
 
-def _pieces(template: str) -> list[tuple[bool, str]]:
+def split_template(template: str) -> list[tuple[bool, str]]:
     """The parts of a text as (True, literal text) and (False, source of an expression)."""
     pieces: list[tuple[bool, str]] = []
     literal, position = "", 0

@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.support.workers",
     "tests.support.workflows",
     "tests.support.cast",
+    "tests.support.web",
 ]

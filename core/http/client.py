@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NoReturn, cast
-from urllib.parse import quote
 
 import httpcore2
 import httpx2
@@ -30,7 +29,7 @@ from core.http.errors import (
     RedirectRefused,
     RequestRefused,
 )
-from core.http.messages import HttpAnswer, HttpRequest, body_of, headers_of
+from core.http.messages import HttpAnswer, HttpRequest, body_of, headers_of, url_of
 from core.http.network import CheckedBackend, Deadline, Resolver, checked_addresses
 from core.http.policy import Policy, current_policy
 from core.http.secrets import Lookup, Redactor, Revealer, UnknownSecret
@@ -153,8 +152,7 @@ class _Call:
         )
 
     def revealed(self, target: Target, revealer: Revealer) -> Target:
-        url = revealer.text(self.request.url, encode=lambda value: quote(value, safe=""))
-        revealed = parse_target(url)
+        revealed = parse_target(url_of(self.request, revealer))
         if revealed.origin != target.origin:
             raise RequestRefused("A secret is no part of a URL's host.")
         return revealed

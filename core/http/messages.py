@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from core.errors import PlatformError
 from core.http.errors import BadAnswer, Rejected, RequestRefused, Unavailable
@@ -40,6 +40,7 @@ class HttpRequest:
     """What a step wants to send. Any text may be a SecretText.
 
     Attributes:
+        query: parameters that are added to the URL's own.
         body: a JSON value, the fields of a form, or a text, as `form` says.
         timeout: seconds for everything: names, connections, redirects, the answer.
         max_bytes: of the answer, decompressed.
@@ -47,6 +48,7 @@ class HttpRequest:
 
     method: str
     url: str
+    query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     form: Form | None = None
@@ -68,6 +70,11 @@ class HttpAnswer:
     origin: str
     _content: bytes = field(repr=False)
     _redactor: Redactor = field(repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no body."""
+        return not self._content
 
     def text(self) -> str:
         """The body as text, by the charset that it names, else UTF-8. Raises BadAnswer."""
@@ -107,14 +114,31 @@ class HttpAnswer:
         raise error(f"{message}: {said}" if said else f"{message}.")
 
 
+def url_of(request: HttpRequest, revealer: Revealer) -> str:
+    """The whole URL, with secrets."""
+    url = revealer.text(request.url, encode=lambda value: quote(value, safe=""))
+    if not request.query:
+        return url
+    query = urlencode([(name, revealer.text(value)) for name, value in request.query])
+    url = url.partition("#")[0]
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def header_fault(name: str) -> str | None:
+    """Why a step may not send a header of this name, or None."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "a header's name is letters, digits and hyphens"
+    if name.lower() in _RESERVED:
+        return f"the header '{name}' is the platform's own"
+    return None
+
+
 def headers_of(headers: Mapping[str, str], revealer: Revealer) -> dict[str, str]:
     """The step's own headers, names in lower case, with secrets. Raises RequestRefused."""
     made: dict[str, str] = {}
     for name, text in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise RequestRefused("A header's name is letters, digits and hyphens.")
-        if name.lower() in _RESERVED:
-            raise RequestRefused(f"The header '{name}' is the platform's own.")
+        if (fault := header_fault(name)) is not None:
+            raise RequestRefused(f"{fault[0].upper()}{fault[1:]}.")
         value = revealer.text(text).strip()
         if not _HEADER_VALUE.fullmatch(value):
             raise RequestRefused(f"The value of the header '{name}' is not printable ASCII.")

@@ -1,29 +1,29 @@
-"""DATA_COLLECTION: values given at start, CSV or JSON sent with the call, or a person's form."""
+"""DATA_COLLECTION: values, CSV or JSON sent at the start or read from a URL, or a person's form."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from core.errors import InvalidInput, PlatformError, Problem
+from core.http.messages import HttpAnswer
 from core.json import parse_json
-from engine import validation
+from engine import calls, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import StepRefused, StepResult, WaitingFor, WorkflowStepExecutor, conforms
+from engine.step import StepResult, WaitingFor, WorkflowStepExecutor, conforms
+from engine.tables import CELLS, InvalidData, read_rows
 
 MAX_BYTES = 10 * 1024 * 1024
-MAX_ROWS = 200_000
 
-
-class InvalidData(StepRefused):
-    """The data does not have the expected form."""
-
-    code = "invalid_data"
+_COLUMNS: JsonObject = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"enum": list(CELLS)},
+}
+_DELIMITER: JsonObject = {"type": "string", "minLength": 1, "maxLength": 1}
+# What belongs to one format of a URL's answer only.
+_FORMAT_KEYS = {"json": {"schema"}, "csv": {"columns", "delimiter"}, "text": set[str]()}
 
 
 class InvalidAnswer(InvalidInput):
@@ -37,7 +37,7 @@ class DataCollectionExecutor(WorkflowStepExecutor):
     """Brings data into a run."""
 
     step_type = "DATA_COLLECTION"
-    description = "Takes values, CSV or JSON sent at the start, or asks a person to fill in a form."
+    description = "Takes values, CSV or JSON sent at the start, reads a URL, or asks by a form."
     config_schema: ClassVar[JsonObject] = {
         "type": "object",
         "required": ["source"],
@@ -51,12 +51,8 @@ class DataCollectionExecutor(WorkflowStepExecutor):
                 "properties": {
                     "source": {"const": "csv"},
                     "input": {"type": "string", "minLength": 1},
-                    "columns": {
-                        "type": "object",
-                        "minProperties": 1,
-                        "additionalProperties": {"enum": ["text", "number", "integer", "boolean"]},
-                    },
-                    "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
+                    "columns": _COLUMNS,
+                    "delimiter": _DELIMITER,
                 },
                 "required": ["input", "columns"],
                 "additionalProperties": False,
@@ -68,6 +64,18 @@ class DataCollectionExecutor(WorkflowStepExecutor):
                     "schema": {"type": "object"},
                 },
                 "required": ["input"],
+                "additionalProperties": False,
+            },
+            {
+                "properties": {
+                    "source": {"const": "url"},
+                    **calls.PROPERTIES,
+                    "format": {"enum": ["json", "csv", "text"]},
+                    "schema": {"type": "object"},
+                    "columns": _COLUMNS,
+                    "delimiter": _DELIMITER,
+                },
+                "required": ["url", "format"],
                 "additionalProperties": False,
             },
             {
@@ -90,10 +98,13 @@ class DataCollectionExecutor(WorkflowStepExecutor):
                 return _fields(config["fields"], context.inputs)
             case "csv":
                 text = _text(context.inputs, config["input"])
-                rows = _rows(text, config["columns"], config.get("delimiter", ","))
-                return {"rows": rows, "count": len(rows)}
+                return _table(text, config)
             case "json":
                 return {"data": _json(context.inputs, config)}
+            case "url":
+                answer = calls.call(step, context)
+                answer.raise_for_status()
+                return _answered(answer, config)
             case _:
                 return StepResult(
                     waiting_for=WaitingFor(
@@ -114,9 +125,24 @@ class DataCollectionExecutor(WorkflowStepExecutor):
         return []
 
     def is_inline(self, step: WorkflowStep) -> bool:
-        return bool(step.config["source"] != "csv")
+        return step.config["source"] not in ("csv", "url")
+
+    def get_queue(self, step: WorkflowStep) -> str:
+        return calls.QUEUE if step.config["source"] == "url" else self.queue
+
+    def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
+        if step.config["source"] == "url":
+            return calls.expressions(step.config)
+        return super().expressions(step)
+
+    def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
+        if step.config["source"] == "url":
+            return calls.resolve(step.config, context)
+        return super().resolve(step, context)
 
     def problems(self, step: WorkflowStep) -> list[Problem]:
+        if step.config["source"] == "url" and (found := _url_problems(step.config)):
+            return found
         for key in ("fields", "form"):
             schema = step.config.get(key, {"type": "object"})
             if schema.get("type", "object") != "object" or not schema.keys() & {
@@ -139,6 +165,37 @@ class DataCollectionExecutor(WorkflowStepExecutor):
         if problems:
             raise InvalidAnswer(problems=problems)
         return StepResult(output=answer)
+
+
+def _url_problems(config: JsonObject) -> list[Problem]:
+    found = calls.problems(config)
+    chosen = config["format"]
+    for form, keys in _FORMAT_KEYS.items():
+        for key in sorted(keys & config.keys()):
+            if form != chosen:
+                found.append(Problem(f"config.{key}", f"'{key}' belongs to the format '{form}'"))
+    if chosen == "csv" and "columns" not in config:
+        found.append(Problem("config.columns", "a CSV needs its columns and their types"))
+    return found
+
+
+def _answered(answer: HttpAnswer, config: JsonObject) -> JsonObject:
+    """The output of a source that is a URL."""
+    if config["format"] == "json":
+        value = answer.json()
+        problems = validation.check_value(value, schema=config.get("schema"), path="data")
+        if problems:
+            raise InvalidData(problems=problems)
+        return {"data": value}
+    text = answer.text()
+    if "\0" in text:
+        raise InvalidData("The answer is not text.")
+    return {"text": text} if config["format"] == "text" else _table(text, config)
+
+
+def _table(text: str, config: JsonObject) -> JsonObject:
+    rows = read_rows(text, config["columns"], config.get("delimiter", ","))
+    return {"rows": rows, "count": len(rows)}
 
 
 def _fields(schema: JsonObject, inputs: JsonObject) -> JsonObject:
@@ -182,60 +239,3 @@ def _json(inputs: JsonObject, config: JsonObject) -> Any:
     if problems:
         raise InvalidData(problems=problems)
     return value
-
-
-def _rows(text: str, columns: dict[str, str], delimiter: str) -> list[JsonObject]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter)
-    try:
-        header = reader.fieldnames or []
-        if missing := [name for name in columns if name not in header]:
-            found = ", ".join(header)[:200]
-            raise InvalidData(
-                "The CSV has not all columns.",
-                problems=[Problem(f"header.{n}", f"missing; found: {found}") for n in missing],
-            )
-        rows: list[JsonObject] = []
-        problems: list[Problem] = []
-        for line in reader:
-            if len(rows) == MAX_ROWS:
-                raise InvalidData(f"The CSV has more than {MAX_ROWS:,} rows.")
-            row: JsonObject = {}
-            for name, kind in columns.items():
-                try:
-                    row[name] = _CELLS[kind]((line[name] or "").strip())
-                except ValueError:
-                    shown = (line[name] or "")[:50]
-                    problems.append(
-                        Problem(f"line {reader.line_num}.{name}", f"'{shown}' is no {kind}")
-                    )
-            if len(problems) >= 20:
-                break
-            rows.append(row)
-    except csv.Error as error:
-        raise InvalidData(f"The CSV cannot be read: line {reader.line_num}: {error}") from None
-    if problems:
-        raise InvalidData("The CSV holds values of another type.", problems=problems)
-    return rows
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _boolean(text: str) -> bool:
-    try:
-        return _BOOLEANS[text.lower()]
-    except KeyError:
-        raise ValueError(text) from None
-
-
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_CELLS: dict[str, Callable[[str], Any]] = {
-    "text": str,
-    "number": _number,
-    "integer": int,
-    "boolean": _boolean,
-}

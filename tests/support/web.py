@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+from pytest_django import Settings
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
@@ -162,3 +165,19 @@ def _read(connection: socket.socket) -> Received | None:
     while len(body) < int(headers.get("content-length", "0")):
         body += connection.recv(65536)
     return Received(method=method, path=path, headers=headers, body=body, raw=data)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server on this machine."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def calls_inside(settings: Settings) -> None:
+    """Steps may call this machine, on any port."""
+    settings.HTTP_ALLOWED_HOSTS = ["*:*"]
+    settings.HTTP_ALLOWED_NETWORKS = ["127.0.0.1/32", "::1/128"]
+    settings.HTTP_TIMEOUT_SECONDS = 10.0
+    settings.HTTP_CA_FILE = ""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.support.cast import Cast
 
-BUILT_IN = {"DATA_COLLECTION", "DECISION", "VALIDATION", "TRANSFORM", "FUNCTION"}
+BUILT_IN = {"DATA_COLLECTION", "DECISION", "VALIDATION", "TRANSFORM", "FUNCTION", "HTTP"}
 
 
 def test_step_types(cast: Cast) -> None:

@@ -1,0 +1,124 @@
+"""What step types share that call out: the guarded client, once for each attempt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from core.errors import Problem
+from core.http import client
+from core.http.errors import UrlRefused
+from core.http.messages import Form, HttpAnswer, HttpRequest, header_fault
+from core.http.secrets import SecretText
+from core.http.targets import parse_target
+from engine import rules, secrets
+from engine.context import JsonObject, WorkflowContext
+from engine.definition import WorkflowStep
+from engine.values import written
+
+QUEUE = "ai"
+"""The queue of slow calls, whose workers have threads."""
+# Keys of a configuration that may name secrets.
+_CARRIERS = ("url", "query", "headers", "json", "form", "text")
+SCALAR: JsonObject = {"type": ["string", "number", "boolean"]}
+
+PROPERTIES: JsonObject = {
+    "url": {"type": "string", "minLength": 1},
+    "query": {
+        "type": "object",
+        "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]},
+    },
+    "headers": {"type": "object", "additionalProperties": SCALAR},
+}
+"""Of the configuration of a step that calls out."""
+
+
+def call(
+    step: WorkflowStep,
+    context: WorkflowContext,
+    *,
+    method: str = "GET",
+    body: Any = None,
+    form: Form | None = None,
+) -> HttpAnswer:
+    """Sends what the step's configuration says, as filled in by `resolve`.
+
+    Every attempt at the step carries the same header `Idempotency-Key`, so that a server that
+    knows it does the work once.
+
+    Raises:
+        HttpError: the request failed; whatever was answered is no error yet.
+    """
+    config = step.config
+    headers = {name: _text(value) for name, value in config.get("headers", {}).items()}
+    key = context.metadata.get("idempotency_key")
+    if key and "idempotency-key" not in {name.lower() for name in headers}:
+        headers["Idempotency-Key"] = key
+    request = HttpRequest(
+        method=method,
+        url=config["url"],
+        query=[
+            (name, _text(value))
+            for name, given in config.get("query", {}).items()
+            for value in (given if isinstance(given, list) else [given])
+        ],
+        headers=headers,
+        body=body,
+        form=form,
+        timeout=step.timeout,
+        max_bytes=settings.HTTP_MAX_BYTES,
+    )
+    return client.send(request)
+
+
+def body(config: JsonObject, form: Form | None) -> Any:
+    """The body that the configuration gives under the key `form`."""
+    if form == "form":
+        return {name: _text(value) for name, value in config[form].items()}
+    return None if form is None else config[form]
+
+
+def resolve(config: JsonObject, context: WorkflowContext) -> JsonObject:
+    """The configuration with its `${...}` filled in; secrets have places only."""
+    filled = {}
+    for key, value in config.items():
+        if key == "url":
+            filled[key] = secrets.fill_url(value, context.data)
+        elif key in _CARRIERS:
+            filled[key] = secrets.fill(value, context.data)
+        else:
+            filled[key] = rules.interpolate(value, context.data)
+    return filled
+
+
+def expressions(config: JsonObject) -> list[rules.Expression]:
+    """The expressions of the configuration, without the places of secrets."""
+    found = []
+    for key, value in config.items():
+        read = secrets.expressions if key in _CARRIERS else rules.interpolations
+        found += read(value, f"config.{key}")
+    return found
+
+
+def problems(config: JsonObject) -> list[Problem]:
+    """What is wrong with the configuration, as far as it can be known before it runs."""
+    found = [
+        problem
+        for key in _CARRIERS
+        for problem in secrets.problems(config.get(key), f"config.{key}")
+    ]
+    if "${" not in config["url"]:
+        try:
+            parse_target(config["url"])
+        except UrlRefused as error:
+            found.append(Problem("config.url", error.message))
+    return found + [
+        Problem(rules.below("config.headers", [name]), fault)
+        for name in config.get("headers", {})
+        if (fault := header_fault(name)) is not None
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, SecretText) else written(value)
