@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from analytics.models import WorkflowExecutionMetric, WorkflowLearningData
+from core.audit.actors import by_request
+from core.audit.recording import record_reading
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -38,6 +41,14 @@ class RecordAdmin(_ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         allowed = bool(self.text_fields) and request.user.has_perm(self.text_permission)
         return self.plain_fields + (self.text_fields if allowed else ())
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        record: models.Model = context["original"]
+        if set(self.text_fields) & set(self.get_fields(request, record)):
+            record_reading(by_request(request), record, fields=self.text_fields)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer(*self.text_fields)

@@ -14,12 +14,22 @@ from core.organisations import LastAdmin, remove_member
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Organisation]
+    _UserAdmin = UserAdmin[User]
     _Inline = admin.TabularInline[Membership, Organisation]
     _Formset = forms.BaseInlineFormSet[Membership, Organisation, Any]
 else:  # generic for the type checker only
     _Admin, _Inline, _Formset = admin.ModelAdmin, admin.TabularInline, forms.BaseInlineFormSet
+    _UserAdmin = UserAdmin
 
-admin.site.register(User, UserAdmin)
+
+@admin.register(User)
+class AccountAdmin(_UserAdmin):
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What deleting would take along: also the account's own organisation, which nobody may
+        delete by itself.
+        """
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking - {Organisation._meta.verbose_name}, protected
 
 
 class MembersFormset(_Formset):

@@ -12,3 +12,4 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import checks  # noqa: F401  (importing registers them)
+        from core.audit import sign_in  # noqa: F401  (importing connects its receivers)

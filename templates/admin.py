@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import PlatformError
 from engine import definitions
 from engine.admin.access import ModelAdmin, operator, page_url
@@ -93,7 +95,9 @@ class WorkflowTemplateAdmin(ModelAdmin[WorkflowTemplate]):
         user = operator(request)
         for template in queryset:
             try:
-                workflow = services.instantiate_template(template=template, user=user)
+                with action(by_request(request), "template.instantiate", template) as entry:
+                    workflow = services.instantiate_template(template=template, user=user)
+                    entry.tell(workflow=workflow.id)
             except PlatformError as error:
                 text = f"'{template.name}': {'; '.join(problem_texts(error))}"
                 self.message_user(request, text, messages.ERROR)

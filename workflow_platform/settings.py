@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "templates",
     "analytics",
     "ai",
-    "django.contrib.admin",
+    "workflow_platform.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "core.api.middleware.RequestId",
     "core.api.middleware.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -21,6 +21,8 @@ from analytics.api.serializers import (
 from analytics.errors import NotEnded
 from analytics.periods import InvalidPeriod
 from core.api.schema import refusal
+from core.audit.actors import by_request
+from core.audit.recording import action
 from engine.api.views.base import caller
 
 
@@ -79,7 +81,10 @@ class FeedbackView(APIView):
     def post(self, request: Request, workflow_id: UUID) -> Response:
         body = FeedbackSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        row, created = services.submit_feedback(
-            user=caller(self), workflow_id=workflow_id, **body.validated_data
-        )
+        with action(by_request(request), "feedback.submit") as entry:
+            row, created = services.submit_feedback(
+                user=caller(self), workflow_id=workflow_id, **body.validated_data
+            )
+            entry.on(row)
+            entry.tell(execution=row.execution_id, rating=row.rating, created=created)
         return Response(StoredFeedbackSerializer(row).data, status=201 if created else 200)

@@ -18,6 +18,8 @@ from rest_framework.views import APIView
 
 from core.api.schema import refusal
 from core.api.serializers import StrictModelSerializer, StrictSerializer
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import InvalidInput
 from core.models import User
 
@@ -100,7 +102,9 @@ class TokenView(APIView):
         user = authenticate(request._request, **credentials.validated_data)
         if user is None:
             raise InvalidCredentials()
-        issued, token = get_token_model().objects.create(user=user)
+        with action(by_request(request, user), "token.create") as entry:
+            issued, token = get_token_model().objects.create(user=user)
+            entry.on(issued)
         return Response({"token": token, "expiry": issued.expiry}, status=201)
 
     @extend_schema(
@@ -112,7 +116,9 @@ class TokenView(APIView):
     def delete(self, request: Request) -> Response:
         if request.auth is None:
             raise NoToken()
-        request.auth.delete()
+        target = get_token_model(), request.auth.pk
+        with action(by_request(request), "token.revoke", target):
+            request.auth.delete()
         return Response(status=204)
 
     def get_authenticators(self) -> Any:

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
@@ -33,7 +34,7 @@ class Actor:
 def by_request(request: HttpRequest | Request, user: Any = None) -> Actor:
     """Whoever sent the request; `user` where signing in is what it is about."""
     plain: HttpRequest = getattr(request, "_request", request)
-    who = user or request.user
+    who = user or getattr(request, "user", None) or AnonymousUser()
     via, credential = _credential(plain, getattr(request, "auth", None))
     return Actor(
         via=via if who.is_authenticated else Via.ANONYMOUS,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,17 @@ Target = models.Model | tuple[type[models.Model] | str, object] | None
 
 
 @dataclass(kw_only=True, slots=True)
+class Telling:
+    """How many rows were written, and whether an `action` is about to write its own."""
+
+    rows: int = 0
+    busy: bool = False
+
+
+_telling: ContextVar[Telling | None] = ContextVar("telling", default=None)
+
+
+@dataclass(kw_only=True, slots=True)
 class Action:
     """What is being done. Its row is written when the block ends, unless `drop` was called."""
 
@@ -55,7 +67,7 @@ class Action:
         self.target = target
         self.organisation_id = organisation_id or self.organisation_id
 
-    def tell(self, **details: Any) -> None:
+    def tell(self, /, **details: Any) -> None:
         """Adds details: neither payloads nor secrets."""
         self.details |= details
 
@@ -84,6 +96,7 @@ def action(
     actor: Actor,
     name: str,
     target: Target = None,
+    /,
     *,
     organisation_id: UUID | None = None,
     **details: Any,
@@ -101,7 +114,7 @@ def action(
         actor=actor, name=name, target=target, organisation_id=organisation_id, details=details
     )
     try:
-        with transaction.atomic():
+        with transaction.atomic(), telling(busy=True):
             yield done
             if not done.dropped:
                 done.write()
@@ -114,10 +127,31 @@ def action(
         raise
 
 
+@contextmanager
+def telling(*, busy: bool = False) -> Iterator[Telling]:
+    """Counts the rows that the block writes."""
+    outer = _telling.get()
+    inner = Telling(busy=busy)
+    token = _telling.set(inner)
+    try:
+        yield inner
+    finally:
+        _telling.reset(token)
+        if outer is not None:
+            outer.rows += inner.rows
+
+
+def is_told() -> bool:
+    """Whether an `action` is under way, whose row says what is done in it."""
+    told = _telling.get()
+    return told is not None and told.busy
+
+
 def record(
     actor: Actor,
     name: str,
     target: Target = None,
+    /,
     *,
     organisation_id: UUID | None = None,
     outcome: Outcome = Outcome.DONE,
@@ -126,6 +160,8 @@ def record(
     """Writes one row, in the transaction that is open."""
     key_id, key = next(iter(audit_keys().items()))
     kind, object_id = _named(target)
+    if organisation_id is None and isinstance(target, models.Model):
+        organisation_id = getattr(target, "organisation_id", None)
     entry = AuditEntry(
         at=datetime.now(UTC),
         action=name,
@@ -140,10 +176,12 @@ def record(
     entry.via = actor.via.value
     entry.mac = seals.mac(key, entry)
     entry.save(force_insert=True)
+    if told := _telling.get():
+        told.rows += 1
 
 
 def record_reading(
-    actor: Actor, target: Target, *, organisation_id: UUID | None = None, **details: Any
+    actor: Actor, target: Target, /, *, organisation_id: UUID | None = None, **details: Any
 ) -> None:
     """Writes that somebody read an object's payload, decrypted; once a minute while they go on."""
     kind, object_id = _named(target)

@@ -10,13 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from core.audit.actors import by_request
+from core.audit.recording import action, record_reading
 from core.errors import PlatformError
 from engine.admin.access import ModelAdmin, operator, page_url
 from engine.admin.display import pretty
 from engine.admin.forms import JsonObjectField, problem_texts, skeleton
 from engine.context import JsonObject
 from engine.errors import NotWaiting
-from engine.models import StepExecution, StepStatus
+from engine.models import StepExecution, StepStatus, WorkflowExecution
 from engine.services import WorkflowEngine
 
 
@@ -59,6 +61,7 @@ def respond(
     except PlatformError as error:
         messages.error(request, f"What step '{step}' asks cannot be read: {error.message}")
         return redirect(run_url)
+    record_reading(by_request(request), step, fields=["waiting_data"])
     schema = asked.get("form", {})
     choices = simple_choices(schema)
     form: forms.Form = AnswerForm(initial={"answer": skeleton(schema)})
@@ -107,6 +110,8 @@ def _give(
     model_admin: ModelAdmin[StepExecution], request: HttpRequest, step: StepExecution, answer: Any
 ) -> None:
     engine = WorkflowEngine()
-    engine.answer_step(step.execution_id, step.step_id, answer, user=operator(request))
-    model_admin.log_change(request, step, "Answered.")
+    target = WorkflowExecution, step.execution_id
+    with action(by_request(request), "step.answer", target, step=step.step_id):
+        engine.answer_step(step.execution_id, step.step_id, answer, user=operator(request))
+        model_admin.log_change(request, step, "Answered.")
     messages.success(request, f"Step '{step}' has its answer; the run goes on.")

@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import PlatformError
 from engine.admin.access import ModelAdmin, operator
 from engine.admin.display import short_id
@@ -187,19 +189,23 @@ def carry_out(
     runs: Iterable[WorkflowExecution],
 ) -> None:
     """Does it, run by run, and tells the operator what happened to each."""
-    engine = WorkflowEngine()
+    engine, actor = WorkflowEngine(), by_request(request)
     told: list[tuple[int, str]] = []
     done = 0
     for run in runs:
         name = f"{run.workflow.name} {short_id(run.id)}"
         try:
-            changed = control.act(engine, run.id)
+            with action(actor, f"execution.{control.name}", run) as entry:
+                changed = control.act(engine, run.id)
+                if changed:
+                    model_admin.log_change(request, run, f"{capfirst(control.done)}.")
+                else:
+                    entry.refuse()
         except PlatformError as error:
             told.append((messages.ERROR, f"{name}: {error.message}"))
             continue
         done += changed
         if changed:
-            model_admin.log_change(request, run, f"{capfirst(control.done)}.")
             told.append((messages.SUCCESS, f"{name}: {control.done}"))
         else:
             run.refresh_from_db(fields=["status", "failing", "completed_at"])

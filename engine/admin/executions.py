@@ -18,6 +18,8 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.audit.actors import by_request
+from core.audit.recording import record_reading
 from engine.admin import controls, run_page
 from engine.admin.access import operator, page_url
 from engine.admin.display import elapsed, moment, short_id
@@ -133,6 +135,8 @@ class ExecutionAdmin(LongList[WorkflowExecution]):
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
         context = {**self._page(request, run), **run_page.context(request, run)}
+        if context["read"]:
+            record_reading(by_request(request), run, fields=context["read"])
         return TemplateResponse(request, "workflow_engine/admin/execution.html", context)
 
     def events_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:

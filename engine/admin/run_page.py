@@ -79,6 +79,7 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
     waiting = list(steps.filter(status=StepStatus.WAITING)[:MAX_WAITING]) if open_now else []
     return {
         "run": run,
+        "read": _read(allowed, bool(waiting) and answers),
         "state": run_state(run, counts),
         "open": open_now,
         "refresh": open_now and "refresh" in request.GET,
@@ -116,6 +117,12 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
         "lines": history_lines(run.events.order_by("-id")[:LATEST_EVENTS]),
         "events_url": reverse("admin:workflow_engine_workflowexecution_events", args=[run.pk]),
     }
+
+
+def _read(allowed: bool, asks: bool) -> list[str]:
+    """Which payloads the page decrypts."""
+    shown = ["context", "results", "error_message"] if allowed else []
+    return [*shown, "waiting_data"] if allowed or asks else shown
 
 
 def _hindrances(run: WorkflowExecution, now: datetime) -> list[tuple[str, str, str]]:

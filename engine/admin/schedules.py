@@ -12,12 +12,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.audit.actors import by_request
+from core.audit.recording import action, record_reading
 from core.errors import PlatformError
 from engine import definitions, schedules, selectors
 from engine.admin.access import ReadOnly, TabularInline, operator, reads_payloads
@@ -135,6 +137,19 @@ class ScheduleAdmin(WideList[WorkflowSchedule]):
             what, when = (*what, "user"), (*when, "next_due", "beat_entry")
         return [(None, {"fields": what}), ("When", {"fields": when})]
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: WorkflowSchedule | None = None,
+    ) -> HttpResponse:
+        if obj is not None and reads_payloads(request):
+            record_reading(by_request(request), obj, fields=["context"])
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def get_inlines(self, request: HttpRequest, obj: WorkflowSchedule | None) -> list[Any]:
         return [FireInline] if obj else []
 
@@ -169,8 +184,9 @@ class ScheduleAdmin(WideList[WorkflowSchedule]):
         done = "enabled" if on else "disabled"
         for schedule in changed:
             schedule.enabled = on
-            schedules.save_schedule(schedule)
-            self.log_change(request, schedule, f"{done.capitalize()}.")
+            with action(by_request(request), "schedule.update", schedule, enabled=on):
+                schedules.save_schedule(schedule)
+                self.log_change(request, schedule, f"{done.capitalize()}.")
         count = len(changed)
         messages.success(request, f"{count} schedule{'' if count == 1 else 's'} {done}.")
 

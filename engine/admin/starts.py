@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import PlatformError
 from engine.admin.access import ModelAdmin, operator, page_url
 from engine.admin.display import pretty, short_id
@@ -68,7 +70,10 @@ def _start(
 ) -> WorkflowExecution:
     engine, user = WorkflowEngine(), operator(request)
     context = engine.context_manager.create_context(str(user.id), "admin", values["context"])
-    run = engine.execute_workflow(workflow, context, idempotency_key=f"admin:{values['token']}")
-    model_admin.log_change(request, workflow, f"Started the run {run.id}.")
+    with action(by_request(request), "execution.start") as entry:
+        run = engine.execute_workflow(workflow, context, idempotency_key=f"admin:{values['token']}")
+        entry.on(run)
+        entry.tell(workflow=workflow.id)
+        model_admin.log_change(request, workflow, f"Started the run {run.id}.")
     messages.success(request, f"{workflow.name} runs: {short_id(run.id)}.")
     return run

@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.audit.actors import by_request
+from core.audit.recording import record_reading
 from core.errors import PlatformError
 from engine import definitions, registry
 from engine.admin import answers, run_page
@@ -123,6 +125,11 @@ class StepAdmin(LongList[StepExecution]):
         allowed = reads_payloads(request)
         answers = operator(request).has_perm(ANSWER_STEP)
         waits = step.status == StepStatus.WAITING
+        if allowed:
+            fields = ["input_data", "output_data", "error_message"]
+            record_reading(by_request(request), step, fields=fields)
+        elif answers and waits:
+            record_reading(by_request(request), step, fields=["waiting_data"])
         events = step.execution.events.filter(step_id=step.step_id, scope=step.scope)
         context = {
             **self._page(request, step),

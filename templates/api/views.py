@@ -14,6 +14,8 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from core.api.schema import refusal
+from core.audit.actors import by_request
+from core.audit.recording import action
 from engine.api.serializers.workflows import WorkflowDetailSerializer
 from engine.api.views.base import caller
 from engine.errors import InvalidDefinition
@@ -73,9 +75,12 @@ class TemplateInstances(GenericAPIView[WorkflowTemplate]):
     def post(self, request: Request, template_id: UUID) -> Response:
         body = InstantiateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        workflow = services.instantiate_template(
-            template=self.get_object(), user=caller(self), **body.validated_data
-        )
+        template = self.get_object()
+        with action(by_request(request), "template.instantiate", template) as entry:
+            workflow = services.instantiate_template(
+                template=template, user=caller(self), **body.validated_data
+            )
+            entry.tell(workflow=workflow.id)
         location = reverse("workflow", args=[workflow.id], request=request)
         return Response(
             WorkflowDetailSerializer(workflow).data, status=201, headers={"Location": location}

@@ -6,6 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from knox.models import get_token_model
 
+from core.audit.actors import by_command
+from core.audit.recording import action
 from core.models import User
 
 
@@ -26,5 +28,8 @@ class Command(BaseCommand):
         if not user.is_active:
             raise CommandError(f"The user {user.username!r} is not active.")
         expiry = {} if days is None else {"expiry": timedelta(days=days)}
-        _, token = get_token_model().objects.create(user=user, **expiry)
+        with action(by_command("api_token"), "token.create", days=days) as entry:
+            row, token = get_token_model().objects.create(user=user, **expiry)
+            entry.on(row)
+            entry.tell(account=user.username)
         return str(token)

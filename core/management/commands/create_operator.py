@@ -8,6 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import IntegrityError, transaction
 
+from core.audit.actors import by_command
+from core.audit.recording import record
 from core.models import User
 
 
@@ -29,7 +31,8 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(15)
         try:
             with transaction.atomic():
-                User.objects.create_superuser(username, password=password)
+                user = User.objects.create_superuser(username, password=password)
+                record(by_command("create_operator"), "user.create", user, is_superuser=True)
                 if options["password_file"] is not None:
                     _write_private(options["password_file"], password)
         except IntegrityError:

@@ -14,6 +14,8 @@ from rest_framework.reverse import reverse
 
 from core.api.parsers import BoundedJSONParser
 from core.api.schema import refusal
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import InvalidInput, Problem
 from engine.api import examples, parsers
 from engine.api.permissions import WhoSeesMay
@@ -61,11 +63,14 @@ class ExecuteView(WorkflowView):
         context = engine.context_manager.create_context(
             str(user.pk), given.get("session_id", ""), given.get("data")
         )
-        run = engine.execute_workflow(
-            workflow,
-            replace(context, metadata=given.get("metadata", {})),
-            idempotency_key=_idempotency_key(request),
-        )
+        key = _idempotency_key(request)
+        with action(by_request(request), "execution.start", workflow=workflow.id) as entry:
+            run = engine.execute_workflow(
+                workflow,
+                replace(context, metadata=given.get("metadata", {})),
+                idempotency_key=key,
+            )
+            entry.on(run)
         location = reverse("execution", args=[run.id], request=request)
         return Response(StartedSerializer(run).data, status=202, headers={"Location": location})
 

@@ -13,6 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.schema import refusal
+from core.audit.actors import by_request
+from core.audit.recording import action, record_reading
 from engine import diagnosis, selectors
 from engine.api import examples, payloads
 from engine.api.filters import EventFilter, ExecutionFilter, StepFilter
@@ -30,6 +32,16 @@ from engine.errors import NotWaiting, UnknownStep
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
 
+STEP_PAYLOADS = ("input_data", "output_data", "error_message", "waiting_data")
+
+
+def tell_reading(
+    view: APIView, run: WorkflowExecution, target: WorkflowExecution | StepExecution, *fields: str
+) -> None:
+    """Tells the audit log that the caller reads somebody else's payload, decrypted."""
+    if run.user_id != view.request.user.pk:
+        record_reading(by_request(view.request), target, fields=fields)
+
 
 @extend_schema(tags=["executions"], summary="List runs, the newest first")
 class ExecutionList(ExecutionView, ListAPIView[WorkflowExecution]):
@@ -45,6 +57,11 @@ class ExecutionDetail(ExecutionView, RetrieveAPIView[WorkflowExecution]):
 
     serializer_class = ExecutionDetailSerializer
     deferred = ("workflow__definition", "definition_version__definition")
+
+    def get_object(self) -> WorkflowExecution:
+        run = super().get_object()
+        tell_reading(self, run, run, "context", "results", "error_message")
+        return run
 
 
 class WaitingView(APIView):
@@ -76,6 +93,7 @@ class StepList(ListAPIView[StepExecution]):
 
     def get_queryset(self) -> QuerySet[StepExecution]:
         run = find_execution(self, self.kwargs["execution_id"])
+        tell_reading(self, run, run, *STEP_PAYLOADS)
         return payloads.only_small(StepExecution.objects.filter(execution=run))
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
@@ -93,7 +111,9 @@ class StepDetail(APIView):
     )
     def get(self, request: Request, execution_id: UUID, step_id: str) -> Response:
         run = find_execution(self, execution_id)
-        return Response(StepExecutionSerializer(selectors.step(run.id, step_id)).data)
+        step = selectors.step(run.id, step_id)
+        tell_reading(self, run, step, *STEP_PAYLOADS)
+        return Response(StepExecutionSerializer(step).data)
 
 
 class AnswerView(APIView):
@@ -110,10 +130,13 @@ class AnswerView(APIView):
         run = find_execution(self, execution_id)
         body = AnswerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        WorkflowEngine().answer_step(
-            run.id, step_id, body.validated_data["answer"], user=caller(self)
-        )
-        return Response(StepExecutionSerializer(selectors.step(run.id, step_id)).data)
+        with action(by_request(request), "step.answer", run, step=step_id):
+            WorkflowEngine().answer_step(
+                run.id, step_id, body.validated_data["answer"], user=caller(self)
+            )
+        step = selectors.step(run.id, step_id)
+        tell_reading(self, run, step, *STEP_PAYLOADS)
+        return Response(StepExecutionSerializer(step).data)
 
 
 @extend_schema(tags=["executions"], summary="List a run's history, the oldest first")

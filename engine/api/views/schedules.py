@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import NotFound, Problem
 from core.models import User
 from engine import schedules, selectors
@@ -44,7 +46,7 @@ class ScheduleList(ListAPIView[WorkflowSchedule]):
         body = WorkflowScheduleSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         schedule = WorkflowSchedule(user=caller(self))
-        _save(schedule, body.validated_data, user=caller(self))
+        _save(request, schedule, body.validated_data, "create")
         location = reverse("schedule", args=[schedule.id], request=request)
         return Response(
             WorkflowScheduleSerializer(schedule).data, status=201, headers={"Location": location}
@@ -76,18 +78,22 @@ class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
         schedule = self.get_object()
         body = WorkflowScheduleSerializer(schedule, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        _save(schedule, body.validated_data, user=caller(self))
+        _save(request, schedule, body.validated_data, "update")
         return Response(WorkflowScheduleSerializer(schedule).data)
 
     @extend_schema(
         tags=["schedules"], summary="Delete a schedule; its runs stay", responses={204: None}
     )
     def delete(self, request: Request, schedule_id: UUID) -> Response:
-        schedules.delete_schedule(self.get_object())
+        schedule = self.get_object()
+        with action(by_request(request), "schedule.delete", (WorkflowSchedule, schedule.id)):
+            schedules.delete_schedule(schedule)
         return Response(status=204)
 
 
-def _save(schedule: WorkflowSchedule, values: dict[str, Any], *, user: User) -> None:
+def _save(request: Request, schedule: WorkflowSchedule, values: dict[str, Any], verb: str) -> None:
+    user = cast(User, request.user)
+    fields = sorted(values)
     workflow_id = values.pop("workflow_id", schedule.workflow_id)
     workflow = selectors.workflows_for(user).defer("definition").filter(id=workflow_id).first()
     if workflow is None:
@@ -96,4 +102,6 @@ def _save(schedule: WorkflowSchedule, values: dict[str, Any], *, user: User) -> 
     schedule.workflow = workflow
     for name, value in values.items():
         setattr(schedule, name, value)
-    schedules.save_schedule(schedule)
+    with action(by_request(request), f"schedule.{verb}", schedule, fields=fields) as entry:
+        schedules.save_schedule(schedule)
+        entry.tell(workflow=workflow.id, enabled=schedule.enabled)

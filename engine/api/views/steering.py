@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.errors import InvalidInput, Problem
 from engine.api.serializers.executions import (
     ExecutionReferenceSerializer,
@@ -25,12 +27,18 @@ from engine.services import WorkflowEngine
 class SteerView(APIView):
     """Changes the course of a run that the caller started, or whose workflow the caller owns."""
 
+    verb: str
+
     def post(self, request: Request, execution_id: UUID) -> Response:
         NothingSerializer(data=request.data).is_valid(raise_exception=True)
         return self.respond(find_execution(self, execution_id))
 
     def respond(self, run: WorkflowExecution) -> Response:
-        return Response({"success": self.steer(WorkflowEngine(), run.id)})
+        with action(by_request(self.request), f"execution.{self.verb}", run) as entry:
+            success = self.steer(WorkflowEngine(), run.id)
+            if not success:
+                entry.refuse()
+        return Response({"success": success})
 
     def steer(self, engine: WorkflowEngine, execution_id: UUID) -> bool:
         """Whether the run's state allowed it."""
@@ -63,24 +71,32 @@ _documented_by_workflow = partial(
 
 @_documented(summary="Pause a run: steps that run finish, no other starts")
 class PauseExecution(SteerView):
+    verb = "pause"
+
     def steer(self, engine: WorkflowEngine, execution_id: UUID) -> bool:
         return engine.pause_workflow(execution_id)
 
 
 @_documented(summary="Let a paused run go on")
 class ResumeExecution(SteerView):
+    verb = "resume"
+
     def steer(self, engine: WorkflowEngine, execution_id: UUID) -> bool:
         return engine.resume_workflow(execution_id)
 
 
 @_documented(summary="End an open run at once")
 class CancelExecution(SteerView):
+    verb = "cancel"
+
     def steer(self, engine: WorkflowEngine, execution_id: UUID) -> bool:
         return engine.cancel_workflow(execution_id)
 
 
 @_documented(summary="Let a failed run go on with its failed steps")
 class RetryExecution(SteerView):
+    verb = "retry"
+
     def steer(self, engine: WorkflowEngine, execution_id: UUID) -> bool:
         return engine.retry_workflow(execution_id)
 

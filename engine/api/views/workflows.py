@@ -14,6 +14,8 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from core.api.schema import refusal
+from core.audit.actors import by_request
+from core.audit.recording import action
 from engine import selectors, workflows
 from engine.api import examples
 from engine.api.filters import WorkflowFilter
@@ -52,11 +54,14 @@ class WorkflowList(DefinitionBody, WorkflowView, ListAPIView[Workflow]):
     def post(self, request: Request) -> Response:
         body = NewWorkflowSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        workflow = workflows.create_workflow(
-            document=body.validated_data["definition"],
-            owner=caller(self),
-            is_shared=body.validated_data["is_shared"],
-        )
+        with action(by_request(request), "workflow.create") as entry:
+            workflow = workflows.create_workflow(
+                document=body.validated_data["definition"],
+                owner=caller(self),
+                is_shared=body.validated_data["is_shared"],
+            )
+            entry.on(workflow)
+            entry.tell(version=workflow.latest, is_shared=workflow.is_shared)
         location = reverse("workflow", args=[workflow.id], request=request)
         return Response(
             WorkflowDetailSerializer(workflow).data, status=201, headers={"Location": location}
@@ -97,22 +102,27 @@ class WorkflowDetail(DefinitionBody, WorkflowView, RetrieveAPIView[Workflow]):
         responses={204: None, **refusal(DefinitionInUse)},
     )
     def delete(self, request: Request, workflow_id: UUID) -> Response:
-        workflows.delete_workflow(workflow=self.get_object())
+        workflow = self.get_object()
+        with action(by_request(request), "workflow.delete", (Workflow, workflow.id)):
+            workflows.delete_workflow(workflow=workflow)
         return Response(status=204)
 
     def _change(self, body: ReplaceWorkflowSerializer) -> Response:
         workflow = self.get_object()
         body.is_valid(raise_exception=True)
-        if "definition" in body.validated_data:
-            workflow = workflows.update_workflow(
-                workflow=workflow,
-                document=body.validated_data["definition"],
-                user=caller(self),
-            )
-        if "is_shared" in body.validated_data:
-            workflow = workflows.share_workflow(
-                workflow=workflow, is_shared=body.validated_data["is_shared"]
-            )
+        with action(by_request(self.request), "workflow.update", workflow) as entry:
+            if "definition" in body.validated_data:
+                workflow = workflows.update_workflow(
+                    workflow=workflow,
+                    document=body.validated_data["definition"],
+                    user=caller(self),
+                )
+            if "is_shared" in body.validated_data:
+                workflow = workflows.share_workflow(
+                    workflow=workflow, is_shared=body.validated_data["is_shared"]
+                )
+            fields = sorted(body.validated_data)
+            entry.tell(fields=fields, version=workflow.latest, is_shared=workflow.is_shared)
         return Response(WorkflowDetailSerializer(workflow).data)
 
 

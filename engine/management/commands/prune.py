@@ -11,6 +11,8 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from core.audit.actors import by_command
+from core.audit.recording import action
 from engine import retention
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,10 @@ class Command(BaseCommand):
             return f"Would delete {count} runs that ended before {before:%Y-%m-%d %H:%M} UTC."
         deleted: Counter[str] = Counter()
         for batch in retention.old_runs(before):
-            deleted += retention.delete_runs(batch)
+            with action(by_command("prune"), "execution.prune", before=before) as entry:
+                gone = retention.delete_runs(batch)
+                deleted += gone
+                entry.tell(rows=gone)
         report = _report(deleted, before)
         logger.info(report)
         return report
