@@ -12,7 +12,7 @@ from unittest.mock import patch
 import psycopg
 from celery import Celery
 
-from core.encryption import Keyring
+from core.keys.ring import DataKeys
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,8 +46,8 @@ def watching() -> Iterator[Spent]:
     watched: list[tuple[type, str, Part]] = [
         (psycopg.Cursor, "execute", spent.statements),
         (psycopg.Connection, "commit", spent.statements),
-        (Keyring, "seal", spent.encryption),
-        (Keyring, "open", spent.encryption),
+        (DataKeys, "seal", spent.encryption),
+        (DataKeys, "open", spent.encryption),
         (Celery, "send_task", spent.publishing),
     ]
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 
-from core.keys import HOW_TO_MAKE, KEY_FILE, decode_key, read_or_make_key_file
+from core.keys.files import HOW_TO_MAKE, KEY_FILE, decode_keys, read_keys
 
 SECRET_MIN_LENGTH = 50
 SECRET_MIN_UNIQUE = 5
@@ -27,9 +27,9 @@ def check_encryption_key(
     path = settings.DATA_DIR / KEY_FILE
     try:
         if settings.DB_ENCRYPTION_KEY:
-            decode_key(settings.DB_ENCRYPTION_KEY, source="DB_ENCRYPTION_KEY")
+            decode_keys(settings.DB_ENCRYPTION_KEY, source="DB_ENCRYPTION_KEY")
         elif path.exists():
-            read_or_make_key_file(path)
+            read_keys(path)
     except (ImproperlyConfigured, OSError) as error:
         hint = f"Make a key with: {HOW_TO_MAKE}. Keep the old one as long as data depends on it."
         return [Error(str(error), hint=hint, id="workflow_core.E001")]

@@ -1,4 +1,4 @@
-"""AES-256-GCM envelopes for values at rest. Pure: where keys come from is `core.keys`.
+"""AES-256-GCM envelopes for values at rest. Pure: keys come from `core.keys`.
 
 Format 1: ``{"enc": 1, "kid": "<key id>", "ct": "<base64 of nonce + ciphertext + tag>"}``. The
 additional data is ``table|primary key|column|format|key id``, so that a ciphertext that is moved to
@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from core.errors import DecryptionFailed, KeyUnavailable
+from core.errors import DecryptionFailed
 
 FORMAT = 1
 KEY_BYTES = 32
@@ -63,58 +63,69 @@ class Place:
         return f"{self.table}.{self.column} of {self.pk}"
 
 
-class Keyring:
-    """Seals with its first key, opens with any of its keys. Thread-safe; keys never leave it."""
+class Owner(NamedTuple):
+    """Whose values a key seals; `id` is None where there is only one. A tuple, since it is hashed for
+    every value."""
 
-    def __init__(self, keys: Iterable[bytes]) -> None:
-        """`keys`: 32 bytes each, the active one first."""
-        self._ciphers: dict[str, AESGCM] = {}
-        for key in keys:
-            if len(key) != KEY_BYTES:
-                raise ValueError(f"an encryption key has {KEY_BYTES} bytes, not {len(key)}")
-            self._ciphers.setdefault(key_id(key), AESGCM(key))
-        if not self._ciphers:
-            raise ValueError("a keyring needs at least one key")
-        self.active = next(iter(self._ciphers))
+    kind: str
+    id: UUID | None
+
+    def __str__(self) -> str:
+        return self.kind if self.id is None else f"{self.kind}:{self.id}"
+
+
+INSTALLATION = Owner("installation", None)
+AUDIT = Owner("audit", None)
+
+
+class Cipher:
+    """Seals and opens under one key, which never leaves it. Thread-safe."""
+
+    __slots__ = ("_aead", "kid")
+
+    def __init__(self, kid: str, key: bytes) -> None:
+        """`key`: 32 bytes; `kid`: the name under which it is found again."""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"an encryption key has {KEY_BYTES} bytes, not {len(key)}")
+        self.kid = kid
+        self._aead = AESGCM(key)
 
     def __repr__(self) -> str:
-        return f"<Keyring {' '.join(self._ciphers)}>"
+        return f"<Cipher {self.kid}>"
 
     def seal(self, plaintext: bytes, *, place: Place) -> Sealed:
-        """Encrypt under the active key, bound to `place`."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self.active].encrypt(
-            nonce, plaintext, _additional_data(place, self.active)
-        )
-        content = b64encode(nonce + sealed).decode("ascii")
-        return Sealed(f'{{"enc":{FORMAT},"kid":"{self.active}","ct":"{content}"}}')
+        """Encrypt, bound to `place`."""
+        content = b64encode(self.encrypt(plaintext, _additional_data(place, self.kid)))
+        return Sealed(f'{{"enc":{FORMAT},"kid":"{self.kid}","ct":"{content.decode("ascii")}"}}')
 
-    def open(self, sealed: Sealed, *, place: Place) -> bytes:
-        """Decrypt what was sealed for `place`.
+    def open(self, content: str, *, place: Place) -> bytes:
+        """Decrypt the `ct` of an envelope that was sealed for `place` under this key.
 
-        Raises KeyUnavailable where this keyring lacks the key, DecryptionFailed where the value was
-        altered or comes from another place.
+        Raises DecryptionFailed where it was altered or comes from another place.
         """
-        envelope = sealed.envelope()
-        kid = envelope["kid"]
-        cipher = self._ciphers.get(kid)
-        if cipher is None:
-            raise KeyUnavailable(f"The encryption key {kid[:16]!r} ({place}) is not available now.")
         try:
-            content = b64decode(envelope["ct"], validate=True)
-            if len(content) < _NONCE_BYTES + _TAG_BYTES:
-                raise ValueError("too short")
-            return cipher.decrypt(
-                content[:_NONCE_BYTES], content[_NONCE_BYTES:], _additional_data(place, kid)
+            return self.decrypt(
+                b64decode(content, validate=True), _additional_data(place, self.kid)
             )
         except (ValueError, InvalidTag):
             raise DecryptionFailed(
                 f"The value {place} cannot be decrypted: it was altered or moved."
             ) from None
 
+    def encrypt(self, plaintext: bytes, additional_data: bytes) -> bytes:
+        """Nonce, ciphertext and tag in one."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plaintext, additional_data)
+
+    def decrypt(self, content: bytes, additional_data: bytes) -> bytes:
+        """The plaintext of `encrypt`. Raises InvalidTag or ValueError where anything differs."""
+        if len(content) < _NONCE_BYTES + _TAG_BYTES:
+            raise ValueError("too short")
+        return self._aead.decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], additional_data)
+
 
 def key_id(key: bytes) -> str:
-    """The public name of a key: 8 hex digits that tell nothing about it."""
+    """The public name of a master key: 8 hex digits that tell nothing about it."""
     return sha256(b"workflow-platform encryption key id\0" + key).hexdigest()[:8]
 
 

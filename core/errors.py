@@ -92,6 +92,14 @@ class KeyUnavailable(PlatformError):
     permanent = False
 
 
+class KeyDestroyed(KeyUnavailable):
+    """The encryption key of this value was destroyed, and the value with it."""
+
+    code = "key_destroyed"
+    status = 410
+    permanent = True
+
+
 class DecryptionFailed(PlatformError):
     """A stored value cannot be decrypted: it was altered, moved, or never encrypted."""
 

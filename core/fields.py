@@ -18,9 +18,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.query_utils import DeferredAttribute
 from psycopg.types.json import Jsonb
 
-from core.encryption import Place, Sealed
+from core.encryption import INSTALLATION, Owner, Place, Sealed
 from core.errors import InvalidInput, Problem
-from core.keys import current_keyring
+from core.keys.ring import data_keys
 
 if TYPE_CHECKING:
     _Field = models.Field[Any, Any]
@@ -68,13 +68,13 @@ class EncryptedField(_Field):
         """The plain value of decrypted bytes."""
         raise NotImplementedError
 
-    def seal(self, pk: Any, value: Any) -> Sealed:
+    def seal(self, pk: Any, value: Any, owner: Owner = INSTALLATION) -> Sealed:
         """Encrypt a plain value for the row `pk`."""
-        return current_keyring().seal(self.encode(value), place=self._place(pk))
+        return data_keys.seal(self.encode(value), place=self.place(pk), owner=owner)
 
     def open(self, pk: Any, sealed: Sealed) -> Any:
         """Decrypt the value of the row `pk`."""
-        return self.decode(current_keyring().open(sealed, place=self._place(pk)))
+        return self.decode(data_keys.open(sealed, place=self.place(pk)))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
         data = model_instance.__dict__
@@ -111,7 +111,7 @@ class EncryptedField(_Field):
         getattr(instance, self.attname)
         return instance.__dict__[self.attname]
 
-    def _place(self, pk: Any) -> Place:
+    def place(self, pk: Any) -> Place:
         if not isinstance(pk, UUID):
             primary = self.model._meta.pk
             pk = None if primary is None or pk is None else primary.to_python(pk)
@@ -191,9 +191,15 @@ class EncryptedTextField(EncryptedField):
         return plaintext.decode("utf-8")
 
 
-def seal(model: type[models.Model], pk: Any, field: str, value: Any) -> Sealed | None:
-    """Encrypt `value` for one row's field, for `QuerySet.update()` and raw SQL. None stays None."""
-    return None if value is None else _encrypted(model, field).seal(pk, value)
+def seal(
+    model: type[models.Model], pk: Any, field: str, value: Any, *, owner: Owner = INSTALLATION
+) -> Sealed | None:
+    """Encrypt `value` for one row's field, for `QuerySet.update()` and raw SQL. None stays None.
+
+    Args:
+        owner: whose key seals it; who destroys that owner's keys destroys the value.
+    """
+    return None if value is None else _encrypted(model, field).seal(pk, value, owner)
 
 
 def open_sealed(model: type[models.Model], pk: Any, field: str, sealed: Sealed | None) -> Any:

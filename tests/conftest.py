@@ -6,4 +6,6 @@ pytest_plugins = [
     "tests.support.workflows",
     "tests.support.cast",
     "tests.support.web",
+    "tests.support.keys",
+    "tests.support.vault",
 ]

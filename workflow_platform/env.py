@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
@@ -69,6 +69,18 @@ class Environment(BaseSettings):
     db_user: str = "admin"
     db_password: str = ""
     db_encryption_key: str = ""
+    key_provider: Literal["", "env", "file", "vault"] = Field(
+        default="", description="Who wraps data keys; empty: env with DB_ENCRYPTION_KEY, or file."
+    )
+    key_rotation_days: float = Field(default=30, gt=0)
+    vault_addr: str = ""
+    vault_namespace: str = ""
+    vault_token: str = ""
+    vault_role_id: str = ""
+    vault_secret_id: str = ""
+    vault_ca_cert: str = ""
+    vault_transit_mount: str = "transit"
+    vault_transit_key: str = "workflow-platform"
     db_prepare_statements: bool = True
     db_pool_size: int = Field(default=20, ge=0, description="Of the web process; 0: no pool.")
 
@@ -172,6 +184,21 @@ class Environment(BaseSettings):
                 "OPTIONS": dict(parse_qsl(url.query)),  # sslmode and the like
             }
         return entry
+
+    def vault(self) -> dict[str, str]:
+        """What `core.keys.vault.Vault` takes."""
+        return {
+            "address": self.vault_addr,
+            "namespace": self.vault_namespace,
+            "mount": self.vault_transit_mount,
+            "key": self.vault_transit_key,
+            "token": self.vault_token,
+            # The file itself: an agent writes a new token into it before the old one runs out.
+            "token_file": os.environ.get("VAULT_TOKEN_FILE", ""),
+            "role_id": self.vault_role_id,
+            "secret_id": self.vault_secret_id,
+            "ca_cert": self.vault_ca_cert,
+        }
 
     def redis(self) -> str:
         """The URL that redis-py takes, from REDIS_URL or else from REDIS_*."""

@@ -6,7 +6,7 @@ import os
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from core.keys import read_or_make_key_file
+from core.keys.files import read_or_make_keys
 from workflow_platform import env as environment
 
 env = environment.read()
@@ -20,7 +20,7 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(PROMETHEUS_MULTIPROC_DIR))
 PROMETHEUS_HOST, PROMETHEUS_PORT = env.prometheus_host, env.prometheus_port
 
 DEBUG = env.debug
-SECRET_KEY = env.secret_key or read_or_make_key_file(DATA_DIR / "secret_key").hex()
+SECRET_KEY = env.secret_key or read_or_make_keys(DATA_DIR / "secret_key")[0].hex()
 ALLOWED_HOSTS = env.listed(env.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = env.listed(env.csrf_trusted_origins)
 
@@ -99,6 +99,9 @@ DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.db_prepare_state
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DB_POOL_SIZE = env.db_pool_size  # for the web: `asgi`
 DB_ENCRYPTION_KEY = env.db_encryption_key
+KEY_PROVIDER = env.key_provider
+KEY_ROTATION_DAYS = env.key_rotation_days
+VAULT = env.vault()
 
 REDIS_URL = env.redis()
 REDIS_OPTIONS: dict[str, Any] = {

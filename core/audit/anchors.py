@@ -15,7 +15,7 @@ from django.conf import settings
 
 from core.audit import seals
 from core.audit.models import AuditEntry
-from core.keys import audit_keys
+from core.keys.ring import data_keys
 
 FILE = "audit_head.json"
 
@@ -46,7 +46,7 @@ def read() -> Head | None:
     try:
         note = json.loads(text)
         head = Head(sequence=note["sequence"], seal=note["seal"])
-        key = audit_keys()[note["key_id"]]
+        key = data_keys.audit_keys()[note["key_id"]]
         proof = seals.head(key, sequence=head.sequence, seal=head.seal, at=note["at"])
         genuine = seals.same(proof, note["mac"])
     except (ValueError, KeyError, TypeError):
@@ -58,7 +58,7 @@ def read() -> Head | None:
 
 def write(head: Head) -> None:
     """Replaces this machine's note."""
-    key_id, key = next(iter(audit_keys().items()))
+    key_id, key = next(iter(data_keys.audit_keys().items()))
     at = datetime.now(UTC).isoformat()
     note = {
         "sequence": head.sequence,

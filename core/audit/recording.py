@@ -24,7 +24,7 @@ from core.audit import seals
 from core.audit.actors import Actor
 from core.audit.models import AuditEntry, Outcome
 from core.errors import PlatformError
-from core.keys import audit_keys
+from core.keys.ring import data_keys
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def record(
     **details: Any,
 ) -> None:
     """Writes one row, in the transaction that is open."""
-    key_id, key = next(iter(audit_keys().items()))
+    key_id, key = next(iter(data_keys.audit_keys().items()))
     kind, object_id = _named(target)
     if organisation_id is None and isinstance(target, models.Model):
         organisation_id = getattr(target, "organisation_id", None)

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from core.audit import anchors, seals
 from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
-from core.keys import audit_keys
+from core.keys.ring import data_keys
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _head() -> Head:
 
 
 def _seal_all(head: Head) -> Head:
-    keys = audit_keys()
+    keys = data_keys.audit_keys()
     key = next(iter(keys.values()))
     after = UUID(int=0)
     for _ in range(_PAGES):

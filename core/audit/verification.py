@@ -18,7 +18,7 @@ from django.db.models import Q
 from core.audit import anchors, seals
 from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
-from core.keys import audit_keys
+from core.keys.ring import data_keys
 
 MAX_FAULTS = 100
 _PAGE = 1000
@@ -101,7 +101,7 @@ def _check(report: Report, entry: AuditEntry) -> None:
     if missing:
         gone = "one row was" if missing == 1 else f"{missing} rows were"
         _add(report, entry, f"{gone} deleted before it")
-    key = audit_keys().get(entry.key_id)
+    key = data_keys.audit_keys().get(entry.key_id)
     if key is None:
         _add(report, entry, f"the key {entry.key_id!r} that would prove it is not here")
     elif not seals.same(seals.mac(key, entry), entry.mac):
@@ -117,13 +117,13 @@ def _follows(known: Head, entry: AuditEntry) -> bool:
             seals.seal(key, previous=known.seal, sequence=entry.sequence or 0, row=entry.mac),
             entry.seal,
         )
-        for key in audit_keys().values()
+        for key in data_keys.audit_keys().values()
     )
 
 
 def _check_unsealed(report: Report) -> None:
     for entry in AuditEntry.objects.filter(sequence__isnull=True).order_by("id").iterator(_PAGE):
-        key = audit_keys().get(entry.key_id)
+        key = data_keys.audit_keys().get(entry.key_id)
         if key is None or not seals.same(seals.mac(key, entry), entry.mac):
             _add(report, entry, "the platform has not written it: it was inserted or edited")
             if len(report.faults) >= MAX_FAULTS:

@@ -1,19 +1,9 @@
 from __future__ import annotations
 
-from base64 import b64encode
-
 import pytest
 from django.db import connection
-from pytest_django import Settings
 
 from tests.core.notes import Note
-
-KEY = bytes(range(32))
-
-
-@pytest.fixture(autouse=True)
-def known_key(settings: Settings) -> None:
-    settings.DB_ENCRYPTION_KEY = b64encode(KEY).decode()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from django.core import checks
 from pytest_django import Settings
 
-from core.keys import KEY_FILE
+from core.keys.files import KEY_FILE
 
 KEY = b64encode(b"k" * 32).decode()
 SECRET = b64encode(bytes(range(48))).decode()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from base64 import b64encode
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +11,14 @@ from django.core.exceptions import FieldError
 from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import F
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from core.encryption import Sealed
 from core.errors import DecryptionFailed, InvalidInput, KeyUnavailable
 from core.fields import EncryptedJSONField, EncryptedTextField, open_sealed, seal
 from core.ids import uuid7
 from tests.core.notes import Note
+from tests.support.keys import LockKeys
 
 pytestmark = pytest.mark.usefixtures("notes")
 
@@ -151,27 +151,26 @@ def test_changes_in_place_and_by_assignment_are_encrypted_anew() -> None:
     assert Note.objects.get(pk=note.pk).content == {"a": 2}
 
 
-def test_what_nobody_looked_at_is_written_back_as_it_was(settings: Settings) -> None:
+def test_what_nobody_looked_at_is_written_back_as_it_was(lock_keys: LockKeys) -> None:
     pk = Note.objects.create(content={"a": 1}, remark="x").pk
     before = raw_row(pk)
     note = Note.objects.get(pk=pk)
     note.title = "new"
-    settings.DB_ENCRYPTION_KEY = b64encode(b"another key of thirty-two bytes!").decode()
+    lock_keys()
     note.save()  # needs no key
     after = raw_row(pk)
     assert (after["content"], after["remark"]) == (before["content"], before["remark"])
     assert after["title"] == "new"
 
 
-def test_without_the_key_nothing_is_blanked(settings: Settings) -> None:
+def test_without_the_key_nothing_is_blanked(lock_keys: LockKeys) -> None:
     pk = Note.objects.create(content={"a": 1}).pk
-    kept = settings.DB_ENCRYPTION_KEY
-    settings.DB_ENCRYPTION_KEY = b64encode(b"another key of thirty-two bytes!").decode()
+    unlock = lock_keys()
     note = Note.objects.get(pk=pk)
     for _ in range(2):
         with pytest.raises(KeyUnavailable):
             _ = note.content
-    settings.DB_ENCRYPTION_KEY = kept
+    unlock()
     assert note.content == {"a": 1}
 
 

@@ -17,7 +17,7 @@ from core.audit.actors import Actor, by_command, by_request, by_system, client_a
 from core.audit.models import AuditEntry, Outcome, Via
 from core.audit.recording import action, record, record_reading
 from core.errors import Conflict, InvalidInput
-from core.keys import audit_keys
+from core.keys.ring import data_keys
 from core.models import User
 from tests.core.audit.conftest import write
 
@@ -65,7 +65,7 @@ def test_a_row_says_who_what_where_and_when() -> None:
     assert (row.object_id, row.organisation_id) == (str(user.id), user.id)
     assert (row.outcome, row.details) == (Outcome.DONE, {"fields": ["email"]})
     assert before <= row.at <= datetime.now(UTC)
-    assert row.mac == seals.mac(audit_keys()[row.key_id], row)
+    assert row.mac == seals.mac(data_keys.audit_keys()[row.key_id], row)
     assert (row.sequence, row.seal) == (None, None)
 
 
@@ -154,7 +154,7 @@ def test_details_are_plain_and_small() -> None:
     assert len(details["long"]) == 501
     assert details["bad"] == "ab?"
     assert details["nested"] == {"flag": True, "none": None}
-    assert entry().mac == seals.mac(next(iter(audit_keys().values())), entry())
+    assert entry().mac == seals.mac(next(iter(data_keys.audit_keys().values())), entry())
 
 
 def test_reading_again_within_a_minute_is_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Keys: master keys and their providers, data keys as rows, rotation, sealing anew, destruction."""
