@@ -64,8 +64,10 @@ class Place:
 
 
 class Owner(NamedTuple):
-    """Whose values a key seals; `id` is None where there is only one. A tuple, since it is hashed for
-    every value."""
+    """Whose values a key seals; `id` is None where there is only one.
+
+    A tuple, since it is hashed for every value.
+    """
 
     kind: str
     id: UUID | None

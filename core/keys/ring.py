@@ -18,7 +18,7 @@ from typing import Any
 from django.core.signals import setting_changed
 from django.db import InterfaceError, OperationalError
 
-from core.encryption import AUDIT, INSTALLATION, Cipher, Owner, Place, Sealed, key_id
+from core.encryption import AUDIT, INSTALLATION, KEY_BYTES, Cipher, Owner, Place, Sealed, key_id
 from core.errors import KeyDestroyed, KeyUnavailable
 from core.keys import providers, store
 
@@ -186,8 +186,8 @@ data_keys = DataKeys()
 
 def _first_audit_key(owner: Owner) -> store.StoredKey:
     # Rows that are older than data keys are proved by a key derived from the master key.
-    key = providers.derived_audit_key()
-    return store.new_key(owner) if key is None else store.new_key(owner, kid=key_id(key), key=key)
+    key = providers.derived_audit_key() or os.urandom(KEY_BYTES)
+    return store.new_key(owner, kid=key_id(key), key=key)
 
 
 def _forget_changed(*, setting: str, **_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from core.encryption import INSTALLATION, Owner
+from core.keys.files import KEY_FILE, read_or_make_keys
 from core.keys.ring import data_keys
 from core.models import DataKey
 
@@ -68,6 +70,13 @@ def own_keys(
     DataKey.objects.all().delete()
     DataKey.objects.bulk_create(stored)
     data_keys.forget()
+
+
+def move_data_dir(settings: Settings, folder: Path) -> None:
+    """Lets DATA_DIR be another folder, with the same master key."""
+    read_or_make_keys(settings.DATA_DIR / KEY_FILE)
+    shutil.copy(settings.DATA_DIR / KEY_FILE, folder)
+    settings.DATA_DIR = folder
 
 
 def active_key(owner: Owner = INSTALLATION) -> DataKey:

@@ -8,12 +8,13 @@ from pytest_django import Settings
 from core.audit.actors import by_system
 from core.audit.models import AuditEntry
 from core.audit.recording import record
+from tests.support.keys import move_data_dir
 
 
 @pytest.fixture(autouse=True)
 def own_folder(settings: Settings, tmp_path: Path) -> Path:
     """Keeps the note of the head out of the other tests' way."""
-    settings.DATA_DIR = tmp_path
+    move_data_dir(settings, tmp_path)
     return tmp_path
 
 

@@ -16,6 +16,7 @@ from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
 from core.audit.sealing import seal
 from core.audit.verification import Report, verify
+from core.keys.ring import data_keys
 from tests.core.audit.conftest import write
 from tests.support.audit import as_owner
 
@@ -170,8 +171,10 @@ def test_pages_join(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify().faults == []
 
 
-def test_without_the_key_nothing_is_proved(log: list[AuditEntry], settings: Any) -> None:
-    settings.DB_ENCRYPTION_KEY = ""
+def test_without_the_key_nothing_is_proved(
+    log: list[AuditEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_keys, "_audit", {"feedface": b"k" * 32})
     faults = verify().faults
     assert len(faults) == SEALED + 1  # and the note
     assert "is not here" in faults[1].message
