@@ -18,8 +18,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from engine import broker, canvas, definitions, history, metrics, presence, statements
-from engine.models import ExecutionEvent, StepExecution, WorkerKind, WorkflowExecution
+from engine import broker, canvas, definitions, history, metrics, statements
+from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.signals import reconciled
 from engine.statements import Unsent
 from engine.transitions import flow, steps
@@ -30,11 +30,6 @@ _LOCK = 0x776F726B666C6F77  # "workflow"
 _BATCH = 500
 _PAGES = 20
 _LONGEST_DELAY = timedelta(minutes=5)
-# More messages than this in a queue: it is long rather than emptied, and sending all of them again
-# would only make it longer. A few are sent, those that have been waiting for longest: what was lost
-# stays behind when the others are taken out in turn.
-_BACKLOG = 500
-_TRICKLE = 20
 
 
 def run() -> None:
@@ -89,17 +84,15 @@ def _take_back(row: StepExecution) -> None:
 def _lost() -> list[tuple[UUID, int]]:
     """Ready steps that need a message; those that had one get an event that says so."""
     queues = statements.queues()
-    lengths = broker.queue_lengths(queues) if queues else None
-    if lengths is None:
+    oldest = broker.oldest_messages(queues) if queues else None
+    if oldest is None:
         return []  # nothing is ready, or nothing can be sent
     unsent = list(_pages(statements.take_due_retries))
     lost: list[Unsent] = []
-    for queue, length in lengths.items():
-        take = partial(statements.take_lost_messages, queue=queue)
-        if length <= _BACKLOG:
-            lost += _pages(take)
-        elif presence.seen_lately(WorkerKind.WORKER).filter(queues__contains=queue).exists():
-            lost += _pages(take, limit=_TRICKLE, pages=1)
+    for queue, sent_at in oldest.items():
+        # Messages leave a queue in turn: what was sent before its oldest one is not in it any more.
+        # The others may just have to wait, and would only make it longer.
+        lost += _pages(partial(statements.take_lost_messages, queue=queue, before=sent_at))
     metrics.steps_resent.inc(len(lost))
     ExecutionEvent.objects.bulk_create(
         ExecutionEvent(
@@ -115,13 +108,11 @@ def _lost() -> list[tuple[UUID, int]]:
     return [(execution_id, position) for execution_id, position, *_ in unsent + lost]
 
 
-def _pages(
-    take: Callable[..., tuple[int, list[Unsent]]], *, limit: int = _BATCH, pages: int = _PAGES
-) -> Iterator[Unsent]:
-    for _ in range(pages):
-        seen, rows = take(limit=limit, resend_after=flow.resend_after(), at_most=_LONGEST_DELAY)
+def _pages(take: Callable[..., tuple[int, list[Unsent]]]) -> Iterator[Unsent]:
+    for _ in range(_PAGES):
+        seen, rows = take(limit=_BATCH, resend_after=flow.resend_after(), at_most=_LONGEST_DELAY)
         yield from rows
-        if seen < limit:
+        if seen < _BATCH:
             return
 
 

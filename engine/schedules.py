@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from celery.signals import before_task_publish
 from cronsim import CronSim, CronSimError
 from django.db import IntegrityError, transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
@@ -18,7 +17,6 @@ from engine.models import ExecutionStatus, ScheduleFire, WorkflowSchedule
 from engine.services import WorkflowEngine, check_inputs
 
 FIRE_SCHEDULE = "engine.fire_schedule"
-SENT_AT = "sent_at"
 _OPEN = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.PAUSED)
 
 
@@ -82,15 +80,6 @@ def _entry_name(schedule: WorkflowSchedule) -> str:
     return f"schedule {schedule.id}"
 
 
-@before_task_publish.connect
-def stamp(sender: str | None = None, headers: dict[str, Any] | None = None, **_: Any) -> None:
-    """Gives a schedule's message the time at which beat sent it, which decides the due time it
-    stands for.
-    """
-    if sender == FIRE_SCHEDULE and headers is not None:
-        headers.setdefault(SENT_AT, datetime.now(UTC).isoformat())
-
-
 def due_time(schedule: WorkflowSchedule, sent_at: datetime) -> datetime:
     """The due time that a message sent at this moment stands for.
 
@@ -107,6 +96,9 @@ def due_time(schedule: WorkflowSchedule, sent_at: datetime) -> datetime:
 
 def fire(schedule_id: UUID, *, sent_at: str | None) -> str:
     """Starts the run of a schedule's due time, once.
+
+    Args:
+        sent_at: when beat sent the message, which decides the due time it stands for.
 
     Returns:
         `started`, or why not: `gone`, `disabled`, `already fired`, `overlap`, `no access` or the

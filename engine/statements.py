@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -116,7 +116,10 @@ RETURNING unsent.moves, step.execution_id, step.position, step.step_id, step.sco
           step.sends
 """
 _TAKE_DUE = _TAKE_UNSENT.format(which="step.sends = 0 AND step.due_at IS NOT NULL")
-_TAKE_LOST = _TAKE_UNSENT.format(which="step.queue = %(queue)s")
+_TAKE_LOST = _TAKE_UNSENT.format(
+    which="step.queue = %(queue)s"
+    " AND step.next_send_at <= coalesce(%(before)s::timestamptz, 'infinity')"
+)
 
 # Jumps from one queue to the next in the index, however many steps each has.
 _QUEUES = """
@@ -250,10 +253,20 @@ def take_due_retries(
 
 
 def take_lost_messages(
-    *, queue: str, limit: int, resend_after: timedelta, at_most: timedelta
+    *,
+    queue: str,
+    before: datetime | None,
+    limit: int,
+    resend_after: timedelta,
+    at_most: timedelta,
 ) -> tuple[int, list[Unsent]]:
-    """Ready steps of a queue whose message counts as lost; otherwise like `take_due_retries`."""
-    return _take(_TAKE_LOST, limit=limit, resend_after=resend_after, at_most=at_most, queue=queue)
+    """Ready steps of a queue whose message counts as lost; otherwise like `take_due_retries`.
+
+    Args:
+        before: only those whose message counted as lost before this time.
+    """
+    delays = {"resend_after": resend_after, "at_most": at_most}
+    return _take(_TAKE_LOST, limit=limit, **delays, queue=queue, before=before)
 
 
 def _take(

@@ -10,8 +10,8 @@ from celery import Task, shared_task
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
 
+from engine import broker, runner, schedules
 from engine import reconcile as reconciler
-from engine import runner, schedules
 
 RESULTS_KEPT = timedelta(days=7)
 
@@ -45,7 +45,7 @@ def reconcile() -> None:
 @shared_task(name="engine.fire_schedule", bind=True, base=StandaloneTask)
 def fire_schedule(self: Task[Any, Any], schedule_id: str) -> str:
     """Starts the run of a schedule that is due. Returns what came of it."""
-    sent_at = getattr(self.request, schedules.SENT_AT, None)
+    sent_at = getattr(self.request, broker.SENT_AT, None)
     return schedules.fire(UUID(schedule_id), sent_at=sent_at)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from model_bakery import baker
 
 from core.models import User
 from engine import broker, canvas, history, reconcile
 from engine.definition import WorkflowDefinition
 from engine.functions import _functions, workflow_function
-from engine.models import ExecutionEvent, StepExecution, WorkflowExecution, WorkflowWorker
+from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
 from engine.step import StepFailed
 from engine.transitions import steps
@@ -52,13 +52,12 @@ def far_away() -> Iterator[str]:
     del _functions[name]
 
 
-def fill(queue: str) -> None:
-    """More messages than a queue has that was emptied."""
-    broker._client().lpush(queue, *["x"] * 501)
-
-
-def worker_of(queue: str) -> None:
-    baker.make(WorkflowWorker, kind="worker", queues=[queue], seen_at=datetime.now(UTC))
+def fill(queue: str, *, seconds_ago: float = 0) -> None:
+    """A queue whose oldest message was sent so long ago."""
+    sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    message = json.dumps({"headers": {broker.SENT_AT: sent_at.isoformat()}})
+    broker._client().delete(queue)
+    broker._client().lpush(queue, message, "{}")
 
 
 def overdue(run: WorkflowExecution) -> None:
@@ -76,7 +75,7 @@ def fail(run: WorkflowExecution) -> None:
 def test_long_queue_holds_back_its_own_steps_alone(user: User, sent: Sent, far_away: str) -> None:
     near = start(definition(step("a")), user=user)
     far = start(definition(step("a", **calls(far_away))), user=user)
-    fill("far")
+    fill("far", seconds_ago=60)
     overdue(near)
     overdue(far)
     sent.clear()
@@ -87,25 +86,35 @@ def test_long_queue_holds_back_its_own_steps_alone(user: User, sent: Sent, far_a
     assert sent == [(near.id, (0,)), (far.id, (0,))]
 
 
-def test_long_queue_that_is_served_gets_those_that_wait_for_longest(user: User, sent: Sent) -> None:
-    fill("default")
-    worker_of("default")
+def test_what_was_sent_before_the_oldest_message_of_a_long_queue_is_lost(
+    user: User, sent: Sent
+) -> None:
     run = start(definition(*(step(f"s{n}") for n in range(60))), user=user)
     now = datetime.now(UTC)
     for n in range(60):
-        late = now - timedelta(seconds=60 - n)
-        run.steps.filter(position=n).update(next_send_at=late)
+        run.steps.filter(position=n).update(next_send_at=now - timedelta(seconds=60 - n))
+    fill("default", seconds_ago=40.5)
     sent.clear()
     reconcile.run()
     [(_, first)] = sent
     assert sorted(first) == list(range(20))
     reconcile.run()
-    assert sorted(sent[1][1]) == list(range(20, 40))
+    assert len(sent) == 1
+
+
+def test_every_message_tells_when_it_was_sent(user: User) -> None:
+    before = datetime.now(UTC)
+    start(definition(step("a")), user=user)
+    oldest = broker.oldest_messages(["default", "ai"])
+    assert oldest is not None
+    assert oldest["default"] is not None
+    assert before <= oldest["default"] <= datetime.now(UTC)
+    assert oldest["ai"] is None
 
 
 def test_due_retry_is_sent_once_into_a_long_queue(user: User, sent: Sent) -> None:
     run = start(definition(step("a", retry={"max_attempts": 5})), user=user)
-    fill("default")
+    fill("default", seconds_ago=60)
     fail(run)
     sent.clear()
     for _ in range(3):

@@ -85,13 +85,15 @@ class Worker:
         self.process = None
 
 
-def wait_until(condition: Callable[[], Any], *, what: str, seconds: float = 30) -> None:
+def wait_until(
+    condition: Callable[[], Any], *, what: str, seconds: float = 30, every: float = 0.02
+) -> None:
     """Waits for the condition to hold; fails the test, saying for what it waited."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds:g} s for {what}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def finish(execution_id: UUID, *, seconds: float = 30) -> WorkflowExecution:
