@@ -9,8 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from core.audit import admin as audit_log
 from core.models import Membership, Organisation, Role, User
 from core.organisations import LastAdmin, remove_member
+
+__all__ = ["AccountAdmin", "OrganisationAdmin", "audit_log"]
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Organisation]

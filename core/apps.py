@@ -12,4 +12,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import checks  # noqa: F401  (importing registers them)
-        from core.audit import sign_in  # noqa: F401  (importing connects its receivers)
+        from core.audit import sealing, sign_in  # noqa: F401  (importing connects receivers)
+        from core.health import register
+
+        register("audit", sealing.health)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 _COUNTER_BITS = 42
@@ -67,3 +68,8 @@ def uuid7() -> UUID:
         | tail
         | _VERSION_AND_VARIANT
     )
+
+
+def lowest_uuid7(moment: datetime) -> UUID:
+    """What sorts before every UUIDv7 of this millisecond and after those of earlier ones."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

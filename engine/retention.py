@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count
 
+from core.ids import lowest_uuid7
 from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
 
 _FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
@@ -25,7 +26,7 @@ def old_runs(before: datetime) -> Iterator[list[UUID]]:
     needs no index for this.
     """
     after = UUID(int=0)
-    newest = _first_id(before)
+    newest = lowest_uuid7(before)
     while True:
         page = list(
             WorkflowExecution.objects.filter(
@@ -55,11 +56,6 @@ def delete_runs(ids: Sequence[UUID]) -> Counter[str]:
         locked = list(finished.values_list("id", flat=True))
         _, deleted = WorkflowExecution.objects.filter(id__in=locked).only("id").delete()
     return Counter(deleted)
-
-
-def _first_id(moment: datetime) -> UUID:
-    """The lowest UUIDv7 of a moment."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def _batches(ids: Sequence[UUID]) -> Iterator[list[UUID]]:

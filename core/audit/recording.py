@@ -24,6 +24,7 @@ from core.audit import seals
 from core.audit.actors import Actor
 from core.audit.models import AuditEntry, Outcome
 from core.errors import PlatformError
+from core.ids import lowest_uuid7
 from core.keys.ring import data_keys
 
 logger = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ def record_reading(
         user_id=actor.user_id,
         credential=actor.credential,
         details=_plain(details),
-        id__gte=UUID(int=int((datetime.now(UTC) - READ_AGAIN).timestamp() * 1000) << 80),
+        id__gte=lowest_uuid7(datetime.now(UTC) - READ_AGAIN),
     )
     if not again.exists():
         record(actor, PAYLOAD_READ, target, organisation_id=organisation_id, **details)

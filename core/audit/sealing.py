@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from django.db import connection, transaction
 from core.audit import anchors, seals
 from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
+from core.health import Part
 from core.keys.ring import data_keys
 
 logger = logging.getLogger(__name__)
 
 _HOW = "manage.py audit verify"
 _LOCK = 0x617564697400  # "audit"
+_LATE_SECONDS = 60
 _PAGE = 500
 _PAGES = 40
 _UPDATE = """
@@ -46,6 +49,13 @@ def seal() -> int:
 def on_round(**_: Any) -> None:
     """Receiver of the reconciler's signal."""
     seal()
+
+
+def health() -> Part:
+    """How long the oldest row has waited for its seal."""
+    waiting = AuditEntry.objects.filter(sequence__isnull=True).order_by("id").first()
+    age = 0.0 if waiting is None else (datetime.now(UTC) - waiting.at).total_seconds()
+    return Part(ok=age < _LATE_SECONDS, age_seconds=round(age, 1), needed=False)
 
 
 def _locked() -> bool:

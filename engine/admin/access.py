@@ -34,19 +34,6 @@ RUN_WORKFLOW = "workflow_engine.run_workflow"
 ANSWER_STEP = "workflow_engine.answer_stepexecution"
 
 
-class ReadOnly:
-    """Mixin: nobody adds, changes or deletes these rows here, whatever their permissions."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 def operator(request: HttpRequest) -> User:
     """Who works in the admin: its views are closed to everybody who has not signed in."""
     if not isinstance(request.user, User):

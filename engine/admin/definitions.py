@@ -16,18 +16,18 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from core.errors import PlatformError
+from core.pages import MAX_COUNTED, ReadOnly
 from engine import definitions, plan, selectors, workflows
 from engine.admin import starts
 from engine.admin.access import (
     RUN_WORKFLOW,
-    ReadOnly,
     TabularInline,
     operator,
     page_url,
 )
 from engine.admin.display import moment, pretty
 from engine.admin.forms import WorkflowForm, arranged, problem_texts
-from engine.admin.lists import LATEST, MAX_COUNTED, LatestFormSet, WideList
+from engine.admin.lists import LATEST, LatestFormSet, WideList
 from engine.models import Workflow, WorkflowExecution, WorkflowVersion
 
 MAX_PLAN_LINES = 60

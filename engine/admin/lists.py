@@ -10,14 +10,13 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import cached_property
 
+from core.pages import BoundedPaginator, ReadOnly
 from engine import selectors
-from engine.admin.access import ModelAdmin, ReadOnly
+from engine.admin.access import ModelAdmin
 from engine.models import (
     ExecutionStatus,
     StepExecution,
@@ -26,7 +25,6 @@ from engine.models import (
     WorkflowExecution,
 )
 
-MAX_COUNTED = 10_000
 MAX_WORKFLOWS = 50
 LATEST = 20
 SETTLED = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
@@ -35,21 +33,10 @@ _MOVING = (StepStatus.READY, StepStatus.RUNNING)
 Row = TypeVar("Row", bound=Model)
 
 if TYPE_CHECKING:
-    _Paginator = Paginator[Any]
     _FormSet = BaseInlineFormSet[Any, Any, Any]
 else:
     # Generic for the type checker only.
-    _Paginator = Paginator
     _FormSet = BaseInlineFormSet
-
-
-class BoundedPaginator(_Paginator):
-    """Counts to 10,000 and no further, since counting a large table takes longer than the page."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:MAX_COUNTED].count())
 
 
 class WideList(ModelAdmin[Row]):

@@ -21,8 +21,9 @@ from django.utils.safestring import SafeString
 from core.audit.actors import by_request
 from core.audit.recording import action, record_reading
 from core.errors import PlatformError
+from core.pages import ReadOnly
 from engine import definitions, schedules, selectors
-from engine.admin.access import ReadOnly, TabularInline, operator, reads_payloads
+from engine.admin.access import TabularInline, operator, reads_payloads
 from engine.admin.display import NOTHING, moment, payload, short_id, span
 from engine.admin.forms import JsonObjectField, problem_texts
 from engine.admin.lists import LATEST, LatestFormSet, WideList

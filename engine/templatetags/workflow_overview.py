@@ -11,7 +11,7 @@ from django.template.context import RequestContext
 from django.urls import reverse
 from django.utils import timezone
 
-from engine.admin.lists import MAX_COUNTED
+from core.pages import MAX_COUNTED
 from engine.models import ExecutionStatus, StepExecution, StepStatus, WorkflowExecution
 
 register = template.Library()

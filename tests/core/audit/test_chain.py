@@ -16,6 +16,7 @@ from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
 from core.audit.sealing import seal
 from core.audit.verification import Report, verify
+from core.health import Part
 from core.keys.ring import data_keys
 from tests.core.audit.conftest import write
 from tests.support.audit import as_owner
@@ -155,6 +156,16 @@ def test_an_untouched_chain_is_whole(log: list[AuditEntry]) -> None:
     assert (report.faults, report.unsealed) == ([], 3)
     assert seal() == 3
     assert verify().rows == SEALED + 3
+
+
+def test_health_tells_how_long_rows_wait(db: None) -> None:
+    assert sealing.health() == Part(ok=True, age_seconds=0.0, needed=False)
+    write(1)
+    assert sealing.health().ok
+    assert sealing.health().age_seconds is not None
+    with as_owner() as cursor:
+        cursor.execute("UPDATE workflow_audit_log SET at = at - interval '2 minutes'")
+    assert not sealing.health().ok
 
 
 def test_an_empty_log_is_whole(db: None) -> None:
