@@ -72,8 +72,7 @@ class WorkflowLearningDataAdmin(RecordAdmin):
     list_select_related = ("user",)
     search_fields = ("=execution__id",)
     plain_fields = (
-        "id", "execution", "user", "rating", "performance_metrics", "improvement_suggestions",
-        "created_at", "updated_at",
+        "id", "execution", "user", "rating", "performance_metrics", "created_at", "updated_at",
     )  # fmt: skip
-    text_fields = ("user_feedback",)
+    text_fields = ("user_feedback", "improvement_suggestions")
     text_permission = "workflow_analytics.read_feedback"

@@ -53,7 +53,9 @@ class WorkflowLearningData(models.Model):
     )
     user_feedback = EncryptedJSONField(null=True, help_text="Comment and tags, in free text.")
     performance_metrics = models.JSONField(null=True, help_text="The run's figures by name.")
-    improvement_suggestions = models.JSONField(null=True)
+    improvement_suggestions = EncryptedJSONField(
+        null=True, help_text="What could be done better, in free text."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     user = models.ForeignKey(
