@@ -4,11 +4,14 @@ import re
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework.exceptions import UnsupportedMediaType
 
+from core.api.errors import envelope
 from core.ids import uuid7
 
 REQUEST_ID = "X-Request-ID"
+_CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -28,6 +31,28 @@ class RequestId:
         response = self.get_response(request)
         response[REQUEST_ID] = request_id
         return response
+
+
+class RefuseEncodings:
+    """Refuses bodies that are compressed or in another charset than UTF-8.
+
+    Django would decode form fields by whatever codec of Python's the caller names.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        coding = request.headers.get("Content-Encoding", "").strip().lower()
+        charset = (request.content_params or {}).get("charset", "").lower()
+        if coding not in ("", "identity"):
+            message = "Send the body as it is, without Content-Encoding."
+        elif charset not in _CHARSETS:
+            message = "Send the body in UTF-8."
+        else:
+            return self.get_response(request)
+        body = envelope(UnsupportedMediaType.default_code, message)
+        return JsonResponse(body, status=UnsupportedMediaType.status_code)
 
 
 class RefuseNul:

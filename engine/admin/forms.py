@@ -72,7 +72,7 @@ class JsonField(forms.CharField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
             return bool(json.loads(data or "null") != initial)
-        except ValueError:
+        except (ValueError, RecursionError):
             return True
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from engine.models import WorkflowExecution
 from tests.support.cast import Cast
 from tests.support.workers import wait_until
 
@@ -70,6 +71,13 @@ def test_bodies(port: int, cast: Cast) -> None:
     chunk = b"2\r\n{}\r\n0\r\n\r\n"
     status, error = ask(port, f"{execute}Transfer-Encoding: chunked", chunk)
     assert (status, error["code"]) == (411, "length_required")
+    # A body that ends before its announced length is no request, and no trouble for the next one.
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as cut:
+        head = f"{execute}Content-Length: 100".replace("\n", "\r\n")
+        cut.sendall(head.encode() + b'\r\n\r\n{"context"')
+        cut.shutdown(socket.SHUT_WR)
+        assert cut.recv(65536) == b""
+    assert not WorkflowExecution.objects.exists()
     text = "x" * (CAP - 100)
     body = json.dumps({"context": {"data": {"text": text}}}).encode()
     status, started = ask(port, f"{execute}Content-Length: {len(body)}", body)

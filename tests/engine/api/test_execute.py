@@ -221,6 +221,8 @@ FORMS: list[tuple[str, Callable[[], dict[str, Any]], int, str]] = [
         400,
         "text",
     ),
+    ("many fields", lambda: {f"f{n}": "x" for n in range(1100)}, 400, ""),
+    ("many files", lambda: {f"f{n}": part(b"x") for n in range(120)}, 400, ""),
     ("the same part twice", lambda: {"text": [part(b"x"), part(b"y")]}, 400, "text"),
 ]
 
@@ -258,6 +260,15 @@ def test_broken_forms_are_no_server_errors(
     assert response.status_code < 500
     if session:
         assert response.status_code in (400, 403)
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape", "utf-7", "nonsense"])
+def test_forms_are_in_utf_8(cast: Cast, charset: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="context"\r\n\r\n"\\ud800"\r\n--b--\r\n'
+    media_type = f"multipart/form-data; boundary=b; charset={charset}"
+    response = cast.owner.api.post(address(cast), body, content_type=media_type)
+    assert response.status_code == 415
+    assert response.json()["code"] == "unsupported_media_type"
 
 
 def test_session_may_send_a_form(cast: Cast) -> None:
