@@ -14,7 +14,7 @@ from analytics import recording
 from analytics.errors import NotEnded
 from analytics.models import WorkflowExecutionMetric, WorkflowLearningData
 from analytics.recording import USER_SATISFACTION, Figure
-from core.errors import NotFound
+from core.errors import NotFound, Problem
 from core.models import User
 from engine.models import Workflow
 from engine.selectors import executions_for
@@ -46,7 +46,8 @@ def submit_feedback(
     """
     run = executions_for(user).filter(id=execution_id, workflow_id=workflow_id).first()
     if run is None:
-        raise NotFound("The workflow has no such run.")
+        message = "The workflow has no such run."
+        raise NotFound(message, problems=[Problem("execution_id", message)])
     if run.completed_at is None:
         raise NotEnded()
     recording.record(run.id)  # where the signal was lost

@@ -11,9 +11,21 @@ class EngineConfig(AppConfig):
     def ready(self) -> None:
         from core.audit import sealing
         from core.health import register
-        from engine import checks, health, registry, signals, worker  # noqa: F401 - import registers
+        from core.organisations import member_removed
+        from core.security import access_control
+        from engine import (  # noqa: F401 - importing checks and worker registers them
+            checks,
+            health,
+            registry,
+            selectors,
+            signals,
+            worker,
+            workflows,
+        )
 
         registry.discover()
         signals.reconciled.connect(sealing.on_round, dispatch_uid="core.audit")
+        access_control.register(selectors.workflows_for)
+        member_removed.connect(workflows.hand_over, dispatch_uid="engine.workflows")
         register("workers", health.workers)
         register("beat", health.beat)

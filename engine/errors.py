@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, PermissionDenied
 from engine.definition import InvalidDefinition
 from engine.step import StepFailed, StepRefused
 
@@ -12,6 +12,7 @@ __all__ = [
     "IdempotencyKeyReused",
     "InvalidContext",
     "InvalidDefinition",
+    "NotTheOwner",
     "NotWaiting",
     "OutputTooLarge",
     "StepFailed",
@@ -38,6 +39,12 @@ class DefinitionInUse(Conflict):
     """The workflow has runs and cannot be deleted."""
 
     code = "definition_in_use"
+
+
+class NotTheOwner(PermissionDenied):
+    """Only its owner may make a shared workflow private."""
+
+    code = "not_the_owner"
 
 
 class NotWaiting(Conflict):

@@ -12,6 +12,8 @@ from django.db import IntegrityError, transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from core.errors import PlatformError
+from core.models import Role
+from core.security import WorkflowSecurityManager
 from engine import definitions, selectors
 from engine.models import ExecutionStatus, ScheduleFire, WorkflowSchedule
 from engine.services import WorkflowEngine, check_inputs
@@ -137,8 +139,8 @@ def _last_run_is_open(schedule: WorkflowSchedule) -> bool:
 
 def _start(schedule: WorkflowSchedule, fired: ScheduleFire) -> str:
     # Rights may have been taken away since the schedule was made.
-    visible = selectors.workflows_for(schedule.user).filter(id=schedule.workflow_id)
-    if not schedule.user.is_active or not visible.exists():
+    security = WorkflowSecurityManager()
+    if not security.validate_user_access(schedule.user_id, schedule.workflow_id, Role.RUNNER):
         return "no access"
     engine = WorkflowEngine()
     context = engine.context_manager.create_context(

@@ -22,18 +22,27 @@ from engine.models import (
 
 
 def workflows_for(user: User) -> QuerySet[Workflow]:
-    """The workflows that the user may see: their own and those that are shared."""
-    return Workflow.objects.filter(Q(owner=user) | Q(is_shared=True))
+    """The workflows that the user may see: those that their organisations share, and their own."""
+    return Workflow.objects.filter(_visible_to(user))
 
 
 def executions_for(user: User) -> QuerySet[WorkflowExecution]:
-    """The runs that the user may see: those they started and those of workflows they own."""
-    return WorkflowExecution.objects.filter(Q(user=user) | Q(workflow__owner=user))
+    """The runs that the user may see: those of the workflows that they may see."""
+    return WorkflowExecution.objects.filter(_visible_to(user, "workflow__"))
 
 
 def schedules_for(user: User) -> QuerySet[WorkflowSchedule]:
-    """The user's own schedules."""
-    return WorkflowSchedule.objects.filter(user=user)
+    """The schedules that the user may see: those of the workflows that they may see."""
+    return WorkflowSchedule.objects.filter(_visible_to(user, "workflow__"))
+
+
+def _visible_to(user: User, workflow: str = "") -> Q:
+    """Holds for rows whose workflow the user may see; `workflow` is the way to it. Gives no row
+    twice: an account is in an organisation once.
+    """
+    member = Q(**{f"{workflow}organisation__memberships__user": user})
+    own = Q(**{f"{workflow}owner": user})
+    return member & (own | Q(**{f"{workflow}is_shared": True}))
 
 
 def newest_version_id(workflow: Workflow) -> UUID:

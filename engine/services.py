@@ -112,7 +112,7 @@ class WorkflowEngine:
 
         Args:
             context: who starts it and the run's inputs as `data`.
-            idempotency_key: the same key of the same user gives the same run.
+            idempotency_key: the same key of the same user for this workflow gives the same run.
 
         Raises:
             InvalidContext: the data does not fit the definition's `inputs`.
@@ -120,7 +120,7 @@ class WorkflowEngine:
         """
         request_hash = _hash([str(workflow.id), context.data, context.session_id])
         if idempotency_key is not None:
-            earlier = _earlier(context.user_id, idempotency_key, request_hash)
+            earlier = _earlier(context.user_id, workflow, idempotency_key, request_hash)
             if earlier is not None:
                 return earlier
         version_id = selectors.newest_version_id(workflow)
@@ -144,7 +144,7 @@ class WorkflowEngine:
                 self.state_manager.start(run, definition)
         except IntegrityError:
             # Two requests with one key raced: the other one started the run.
-            earlier = _earlier(context.user_id, idempotency_key, request_hash)
+            earlier = _earlier(context.user_id, workflow, idempotency_key, request_hash)
             if earlier is None:
                 raise
             return earlier
@@ -215,8 +215,12 @@ def serialize(context: WorkflowContext) -> JsonObject:
     }
 
 
-def _earlier(user_id: str, key: str, request_hash: str) -> WorkflowExecution | None:
-    run = WorkflowExecution.objects.filter(user_id=user_id, idempotency_key=key).first()
+def _earlier(
+    user_id: str, workflow: Workflow, key: str, request_hash: str
+) -> WorkflowExecution | None:
+    run = WorkflowExecution.objects.filter(
+        user_id=user_id, workflow=workflow, idempotency_key=key
+    ).first()
     if run is not None and run.request_hash != request_hash:
         raise IdempotencyKeyReused()
     return run

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from core.errors import InvalidInput, Problem
 from core.json import JsonObject
-from core.models import User
+from core.models import Organisation, User
 from engine import workflows
 from engine.models import Workflow
 from templates import starters, validation
@@ -36,12 +36,14 @@ def instantiate_template(
     *,
     template: WorkflowTemplate,
     user: User,
+    organisation: Organisation | None = None,
     name: str | None = None,
     overrides: JsonObject | None = None,
 ) -> Workflow:
     """Makes a workflow of the user's own from the template.
 
     Args:
+        organisation: whose it is; the user's own one where None.
         name: the workflow's name; the template's where None.
         overrides: laid over the definition as a JSON Merge Patch (RFC 7396), in which `steps` is an
             object: step id -> what changes in this step.
@@ -54,7 +56,9 @@ def instantiate_template(
     if name is not None:
         document["name"] = name
     with transaction.atomic():
-        workflow = workflows.create_workflow(document=document, owner=user)
+        workflow = workflows.create_workflow(
+            document=document, owner=user, organisation=organisation
+        )
         WorkflowTemplate.objects.filter(id=template.id).update(usage_count=F("usage_count") + 1)
     return workflow
 

@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.web",
     "tests.support.keys",
     "tests.support.vault",
+    "tests.support.world",
 ]

@@ -20,10 +20,12 @@ from analytics.api.serializers import (
 )
 from analytics.errors import NotEnded
 from analytics.periods import InvalidPeriod
+from core.api.callers import caller
 from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action
-from engine.api.views.base import caller
+from core.models import Role
+from engine.api.views.base import find_workflow
 
 
 class WorkflowAnalyticsView(APIView):
@@ -67,6 +69,8 @@ class TrendsView(APIView):
 class FeedbackView(APIView):
     """What the caller thinks of a run."""
 
+    needs = {"POST": Role.RUNNER}
+
     @extend_schema(
         tags=["analytics"],
         summary="Rate a run of a workflow",
@@ -79,6 +83,7 @@ class FeedbackView(APIView):
         },
     )
     def post(self, request: Request, workflow_id: UUID) -> Response:
+        find_workflow(self, workflow_id)
         body = FeedbackSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         with action(by_request(request), "feedback.submit") as entry:

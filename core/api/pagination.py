@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from core.errors import InvalidInput, Problem
 from core.json import parse_json
 
 MAX_CURSOR_BYTES = 1000
+_WHOLE = re.compile("[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +110,10 @@ class KeysetPagination(BasePagination):
         text = request.query_params.get("page_size")
         if text is None:
             return api_settings.PAGE_SIZE or self.max_page_size
-        if not (text.isascii() and text.isdecimal() and len(text) < 6):
-            raise _refused("page_size", "must be a whole number")
-        if not 1 <= int(text) <= self.max_page_size:
-            raise _refused("page_size", f"must be between 1 and {self.max_page_size}")
-        return int(text)
+        number = int(text) if _WHOLE.fullmatch(text) else 0
+        if not 1 <= number <= self.max_page_size:
+            raise _refused("page_size", f"must be a whole number from 1 to {self.max_page_size}")
+        return number
 
     def _read_cursor(self, request: Request, queryset: QuerySet[Any]) -> _Cursor | None:
         text = request.query_params.get("cursor")

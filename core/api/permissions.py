@@ -1,18 +1,47 @@
+"""Roles: what a view asks of its caller.
+
+A view says by `needs` which role each method asks for. Reading asks for a viewer where it says
+nothing, everything else for an admin.
+"""
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.views import APIView
+
+from core.access import require_role
+from core.models import Role
+
+if TYPE_CHECKING:  # DRF's views import this module, as that of the default permission
+    from rest_framework.views import APIView
 
 
-class DenyByDefault(IsAuthenticated):
-    """Base of the platform's permissions: signed-in users only, and no object.
+def needed_role(view: APIView, method: str) -> Role:
+    """The role that the view asks for."""
+    default = Role.VIEWER if method in SAFE_METHODS else Role.ADMIN
+    needs: dict[str, Role] = getattr(view, "needs", {})
+    return needs.get("GET" if method == "HEAD" else method, default)
 
-    A subclass says which objects by `has_object_permission`. What a user may not even see is left
-    out of the view's queryset, so that the answer is 404.
+
+class ForEverybody(IsAuthenticated):
+    """For what belongs to no organisation: signed in is enough."""
+
+
+class ByRole(ForEverybody):
+    """The default: an object is for members of its organisation whose role is large enough.
+
+    An object without `caller_role` (`core.access.with_role`) is for nobody. What a user may not
+    even see is left out of the view's queryset, so that the answer is 404.
     """
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
-        return False
+        if not hasattr(obj, "caller_role"):
+            return False
+        require_role(obj, self.needed(request, view, obj))
+        return True
+
+    def needed(self, request: Request, view: APIView, obj: Any) -> Role:
+        """The role that this object asks for."""
+        return needed_role(view, str(request.method))

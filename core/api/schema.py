@@ -60,8 +60,8 @@ class ErrorsSchema(AutoSchema):
     """Adds the errors that follow from an operation's form where its view documents no other.
 
     400 where it reads a body or a query, 401 where it asks who calls, 403 where it changes
-    something, 404 where the path names an object, 413 and 415 where it reads a body, 429 where it
-    counts attempts.
+    something, 404 where the path or the query names an object, 413 and 415 where it reads a body,
+    429 where it counts attempts.
     """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -77,7 +77,7 @@ class ErrorsSchema(AutoSchema):
     def _usual_errors(self, operation: Mapping[str, Any]) -> set[HTTPStatus]:
         places = {parameter["in"] for parameter in operation.get("parameters", ())}
         found: set[HTTPStatus] = set()
-        if "requestBody" in operation:
+        if self.method in {"POST", "PUT", "PATCH"}:
             found |= {
                 HTTPStatus.BAD_REQUEST,
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -85,7 +85,7 @@ class ErrorsSchema(AutoSchema):
             }
         if places & {"query", "header"}:
             found.add(HTTPStatus.BAD_REQUEST)
-        if "path" in places:
+        if "path" in places or _names_an_object(operation):
             found.add(HTTPStatus.NOT_FOUND)
         if self.view.get_throttles():
             found.add(HTTPStatus.TOO_MANY_REQUESTS)
@@ -101,3 +101,8 @@ class ErrorsSchema(AutoSchema):
             "description": status.phrase,
             "content": {"application/json": {"schema": component.ref}},
         }
+
+
+def _names_an_object(operation: Mapping[str, Any]) -> bool:
+    parameters = operation.get("parameters", ())
+    return any(parameter["schema"].get("format") == "uuid" for parameter in parameters)

@@ -67,10 +67,17 @@ class WorkflowAdmin(WideList[Workflow]):
     form = WorkflowForm
     change_form_template = "workflow_engine/admin/workflow.html"
     list_display: tuple[str, ...] = (
-        "name", "category", "version", "owner", "is_shared", "usage_count", "last_run", "rating",
+        "name", "category", "version", "organisation", "owner", "is_shared", "usage_count",
+        "last_run", "rating",
     )  # fmt: skip
-    list_filter = ("category", "is_shared", ("owner", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("owner",)
+    list_filter = (
+        "category",
+        "is_shared",
+        ("organisation", admin.RelatedOnlyFieldListFilter),
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("organisation", "owner")
+    autocomplete_fields = ("organisation",)
     title = "Workflows"
     search_fields = ("name", "description", "category", "created_by")
     readonly_fields = (
@@ -91,11 +98,12 @@ class WorkflowAdmin(WideList[Workflow]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("definition", "is_shared")})]
+            return [(None, {"fields": ("definition", "organisation", "is_shared")})]
         editable = self.has_change_permission(request, obj)
         facts = (
             ("name", "category"), "description", ("version", "latest"), ("owner", "created_by"),
-            ("usage_count", "rating"), ("created_at", "updated_at"), "is_shared",
+            ("usage_count", "rating"), ("created_at", "updated_at"),
+            ("organisation", "is_shared"),
         )  # fmt: skip
         document = "definition" if editable else "shown_definition"
         return [(None, {"fields": facts}), ("Definition", {"fields": (document,)})]
@@ -114,13 +122,19 @@ class WorkflowAdmin(WideList[Workflow]):
 
     def save_model(self, request: HttpRequest, obj: Workflow, form: Any, change: bool) -> None:
         document, shared = form.cleaned_data["definition"], form.cleaned_data["is_shared"]
-        user = operator(request)
+        organisation, user = form.cleaned_data["organisation"], operator(request)
         if change:
             saved = workflows.update_workflow(workflow=obj, document=document, user=user)
+            if organisation and saved.organisation_id != organisation.id:
+                saved = workflows.move_workflow(
+                    workflow=saved, organisation=organisation, user=user
+                )
             if saved.is_shared != shared:
                 workflows.share_workflow(workflow=saved, is_shared=shared)
         else:
-            saved = workflows.create_workflow(document=document, owner=user, is_shared=shared)
+            saved = workflows.create_workflow(
+                document=document, owner=user, organisation=organisation, is_shared=shared
+            )
             obj.pk = saved.pk
         obj.refresh_from_db()
 

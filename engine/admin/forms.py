@@ -98,10 +98,13 @@ class WorkflowForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the
 
     class Meta:
         model = Workflow
-        fields = ("definition", "is_shared")
+        fields = ("definition", "organisation", "is_shared")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if field := self.fields.get("organisation"):
+            field.required = False
+            field.help_text = "Empty: your own." if self.instance._state.adding else ""
         if not self.instance._state.adding:
             self.initial["definition"] = arranged(self.instance.definition)
 

@@ -21,7 +21,9 @@ from django.utils.safestring import SafeString
 from core.audit.actors import by_request
 from core.audit.recording import action, record_reading
 from core.errors import PlatformError
+from core.models import Role, User
 from core.pages import ReadOnly
+from core.security import WorkflowSecurityManager
 from engine import definitions, schedules, selectors
 from engine.admin.access import TabularInline, operator, reads_payloads
 from engine.admin.display import NOTHING, moment, payload, short_id, span
@@ -90,7 +92,9 @@ class FireInline(ReadOnly, TabularInline[ScheduleFire, WorkflowSchedule]):
 
 @admin.register(WorkflowSchedule)
 class ScheduleAdmin(WideList[WorkflowSchedule]):
-    """Runs belong to the operator who made the schedule."""
+    """Runs belong to the operator who made the schedule, or to the workflow's owner where the
+    operator may not run it.
+    """
 
     list_display = (
         "name", "workflow", "rhythm", "timezone", "enabled", "next_due", "last_due", "last_outcome",
@@ -160,7 +164,7 @@ class ScheduleAdmin(WideList[WorkflowSchedule]):
         if "context" in form.cleaned_data:
             obj.context = form.cleaned_data["context"]
         if not change:
-            obj.user = operator(request)
+            obj.user = _runs_for(obj, operator(request))
         schedules.save_schedule(obj)
 
     def delete_model(self, request: HttpRequest, obj: WorkflowSchedule) -> None:
@@ -240,6 +244,13 @@ def upcoming(schedule: WorkflowSchedule, after: datetime) -> datetime | None:
 
 def _edits_context(request: HttpRequest, schedule: WorkflowSchedule | None) -> bool:
     return schedule is None or reads_payloads(request)
+
+
+def _runs_for(schedule: WorkflowSchedule, operator: User) -> User:
+    may = WorkflowSecurityManager().validate_user_access
+    if may(operator.pk, schedule.workflow_id, Role.RUNNER) or schedule.workflow.owner is None:
+        return operator
+    return schedule.workflow.owner
 
 
 def _run_link(pk: UUID | None) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 
+from core.access import organisations_for
+from core.errors import NotFound, Problem
+from core.models import User
+from engine import selectors
 from engine.models import (
     ExecutionEvent,
     ExecutionStatus,
@@ -50,11 +56,33 @@ class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
     field_class = MomentField
 
 
+class ReferenceFilter(filters.UUIDFilter):  # type: ignore[misc]
+    """The id of something that the caller may see; 404 for any other.
+
+    `visible` gives the rows that a user may see.
+    """
+
+    def __init__(self, *args: Any, visible: Callable[[User], QuerySet[Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.visible = visible
+
+    def filter(self, rows: QuerySet[Any], value: UUID | None) -> QuerySet[Any]:
+        if value is not None:
+            seen = self.visible(self.parent.request.user)
+            if not seen.filter(id=value).exists():
+                name = self.field_name.removesuffix("_id")
+                message = f"There is no such {name}."
+                raise NotFound(message, problems=[Problem(name, message)])
+        found: QuerySet[Any] = super().filter(rows, value)
+        return found
+
+
 def _flag(text: str) -> bool:
     return text == "true"
 
 
 class WorkflowFilter(StrictFilterSet):
+    organisation = ReferenceFilter(field_name="organisation_id", visible=organisations_for)
     category = filters.CharFilter()
     name = filters.CharFilter(lookup_expr="icontains", label="Part of the name, in any case.")
     access = filters.ChoiceFilter(
@@ -72,7 +100,7 @@ class WorkflowFilter(StrictFilterSet):
 
 class ExecutionFilter(StrictFilterSet):
     status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices, distinct=False)
-    workflow = filters.UUIDFilter(field_name="workflow_id")
+    workflow = ReferenceFilter(field_name="workflow_id", visible=selectors.workflows_for)
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
     waiting = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)
@@ -102,5 +130,5 @@ class EventFilter(StrictFilterSet):
 
 
 class ScheduleFilter(StrictFilterSet):
-    workflow = filters.UUIDFilter(field_name="workflow_id")
+    workflow = ReferenceFilter(field_name="workflow_id", visible=selectors.workflows_for)
     enabled = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from core.ids import uuid7
+from core.models import Organisation
 
 
 class Workflow(models.Model):
@@ -32,15 +33,21 @@ class Workflow(models.Model):
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
+    # Without an index of its own: it is the first column of another one.
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="workflows", db_index=False
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="workflows",
-        help_text="Who may change it. Empty: the platform.",
+        help_text="Who alone sees it while it is private. Empty: the platform.",
     )
-    is_shared = models.BooleanField(default=False, help_text="Everybody may see and run it.")
+    is_shared = models.BooleanField(
+        default=False, help_text="The organisation's members see it; else its owner alone."
+    )
     latest = models.PositiveIntegerField(default=0, help_text="Number of the newest version.")
 
     class Meta:
@@ -48,6 +55,9 @@ class Workflow(models.Model):
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=("owner", "-created_at"), name="workflow_owner_created"),
+            models.Index(
+                fields=("organisation", "-created_at", "-id"), name="workflow_organisation_created"
+            ),
             models.Index(fields=("category",), name="workflow_category"),
         )
         permissions = (("run_workflow", "Can run workflows"),)

@@ -68,7 +68,7 @@ class WorkflowExecution(models.Model):
         default=False, help_text="A step failed: nothing new starts, running steps finish."
     )
     exits_left = models.IntegerField(help_text="Steps at the end of the graph not settled yet.")
-    idempotency_key = models.CharField(  # noqa: DJ001 - NULL is what the unique constraint lets repeat
+    idempotency_key = models.CharField(  # noqa: DJ001 - NULL is what the unique constraint leaves out
         max_length=255, null=True, blank=True
     )
     request_hash = models.CharField(max_length=64, blank=True, default="")
@@ -78,8 +78,11 @@ class WorkflowExecution(models.Model):
         db_table = "workflow_executions"
         ordering = ("-created_at", "-id")
         constraints = (
+            # Partial: most runs have no key, and need no entry.
             models.UniqueConstraint(
-                fields=("user", "idempotency_key"), name="workflow_execution_idempotent"
+                fields=("user", "workflow", "idempotency_key"),
+                name="workflow_execution_key_once",
+                condition=models.Q(idempotency_key__isnull=False),
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=ExecutionStatus.values),

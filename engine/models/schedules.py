@@ -23,7 +23,7 @@ class WorkflowSchedule(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="schedules",
-        help_text="Whose runs these are.",
+        help_text="Whose runs these are: who saved it last.",
     )
     context = EncryptedJSONField(
         default=dict, blank=True, help_text="What each run is started with."

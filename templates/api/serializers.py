@@ -45,6 +45,9 @@ class WorkflowTemplateDetailSerializer(WorkflowTemplateSerializer):
 
 
 class InstantiateSerializer(StrictSerializer):
+    organisation = serializers.UUIDField(
+        required=False, help_text="Whose it is; your own organisation's where absent."
+    )
     name = serializers.CharField(
         required=False, max_length=255, help_text="The workflow's name; the template's if absent."
     )

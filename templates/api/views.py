@@ -13,11 +13,14 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from core.access import organisation_for
+from core.api.callers import caller
+from core.api.permissions import ForEverybody
 from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action
+from core.models import Role
 from engine.api.serializers.workflows import WorkflowDetailSerializer
-from engine.api.views.base import caller
 from engine.errors import InvalidDefinition
 from templates import selectors, services
 from templates.api.filters import TemplateFilter
@@ -39,6 +42,7 @@ from templates.models import WorkflowTemplate
 class TemplateList(ListAPIView[WorkflowTemplate]):
     """The templates on offer, by name; everybody sees them all."""
 
+    permission_classes = [ForEverybody]
     serializer_class = WorkflowTemplateSerializer
     filterset_class = TemplateFilter
     keyset = ("name", "id")
@@ -53,6 +57,7 @@ class TemplateList(ListAPIView[WorkflowTemplate]):
 class TemplateDetail(RetrieveAPIView[WorkflowTemplate]):
     """One template on offer."""
 
+    permission_classes = [ForEverybody]
     queryset = selectors.get_templates()
     serializer_class = WorkflowTemplateDetailSerializer
     lookup_field = "id"
@@ -62,6 +67,8 @@ class TemplateDetail(RetrieveAPIView[WorkflowTemplate]):
 class TemplateInstances(GenericAPIView[WorkflowTemplate]):
     """The workflows made from a template."""
 
+    permission_classes = [ForEverybody]
+    needs = {"POST": Role.EDITOR}
     queryset = selectors.get_templates()
     lookup_field = "id"
     lookup_url_kwarg = "template_id"
@@ -74,11 +81,13 @@ class TemplateInstances(GenericAPIView[WorkflowTemplate]):
     )
     def post(self, request: Request, template_id: UUID) -> Response:
         body = InstantiateSerializer(data=request.data)
+        template, user = self.get_object(), caller(self)
         body.is_valid(raise_exception=True)
-        template = self.get_object()
+        given = dict(body.validated_data)
+        organisation = organisation_for(user, given.pop("organisation", None), needed=Role.EDITOR)
         with action(by_request(request), "template.instantiate", template) as entry:
             workflow = services.instantiate_template(
-                template=template, user=caller(self), **body.validated_data
+                template=template, user=user, organisation=organisation, **given
             )
             entry.tell(workflow=workflow.id)
         location = reverse("workflow", args=[workflow.id], request=request)
@@ -89,6 +98,8 @@ class TemplateInstances(GenericAPIView[WorkflowTemplate]):
 
 class CategoryTree(APIView):
     """The headings of the catalogue."""
+
+    permission_classes = [ForEverybody]
 
     @extend_schema(
         tags=["templates"],

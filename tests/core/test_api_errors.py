@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 
 from core import errors
 from core.api.parsers import BoundedJSONParser
-from core.api.permissions import DenyByDefault
+from core.api.permissions import ByRole
 from core.errors import Problem
 from core.models import User
 
@@ -45,11 +45,11 @@ class Upload(Echo):
 
 
 class Private(Echo):
-    permission_classes = [DenyByDefault]
+    permission_classes = [ByRole]
 
 
 class Thing(APIView):
-    permission_classes = [DenyByDefault]
+    permission_classes = [ByRole]
 
     def get(self, request: Request) -> Response:
         self.check_object_permissions(request, object())

@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from core.api.permissions import DenyByDefault
+from core.api.permissions import ByRole
 from core.models import User
 
 
 class Me(APIView):
-    permission_classes = [DenyByDefault]
+    permission_classes = [ByRole]
 
     def get(self, request: Request) -> Response:
         return Response(request.user.get_username())

@@ -1,7 +1,8 @@
 """The fixed cast of the API's tests: who asks, and whose workflows these are.
 
-`owner` owns a shared and a private workflow, `team_mate` has run the shared one, `outsider` has
-nothing to do with either, `operator` is staff, `anonymous` has not signed in.
+`owner` is the admin of an organisation, the team, and owns a shared and a private workflow there;
+`team_mate`, an editor, has run the shared one. `outsider` and `operator`, who is staff, are in no
+organisation but their own, `anonymous` has not signed in.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from django.test import override_settings
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from core.models import User
+from core.models import Organisation, Role, User
+from core.organisations import add_member, create_organisation
 from engine.models import StepExecution, StepStatus, Workflow, WorkflowExecution
 from engine.runner import run_steps
 from engine.workflows import create_workflow
@@ -51,13 +53,14 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cast:
-    """Everybody, and the owner's two workflows."""
+    """Everybody, their organisation, and the owner's two workflows there."""
 
     owner: Member
     team_mate: Member
     outsider: Member
     operator: Member
     anonymous: APIClient
+    team: Organisation
     shared: Workflow
     private: Workflow
 
@@ -78,15 +81,21 @@ def member(username: str, **fields: Any) -> Member:
 
 @pytest.fixture
 def cast(db: None) -> Cast:
-    owner = member("owner")
+    owner, team_mate = member("owner"), member("team_mate")
+    team = create_organisation(name="Team", founder=owner.user)
+    add_member(organisation=team, user=team_mate.user, role=Role.EDITOR)
+    private = SAMPLE | {"name": "Private"}
     return Cast(
         owner=owner,
-        team_mate=member("team_mate"),
+        team_mate=team_mate,
         outsider=member("outsider"),
         operator=member("operator", is_staff=True),
         anonymous=APIClient(),
-        shared=create_workflow(document=SAMPLE, owner=owner.user, is_shared=True),
-        private=create_workflow(document=SAMPLE | {"name": "Private"}, owner=owner.user),
+        team=team,
+        shared=create_workflow(
+            document=SAMPLE, owner=owner.user, organisation=team, is_shared=True
+        ),
+        private=create_workflow(document=private, owner=owner.user, organisation=team),
     )
 
 

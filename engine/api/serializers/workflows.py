@@ -28,6 +28,7 @@ class WorkflowSerializer(StrictModelSerializer):
             "rating",
             "created_at",
             "updated_at",
+            "organisation_id",
             "owner_id",
             "is_shared",
             "latest",
@@ -63,7 +64,12 @@ class DefinitionSerializer(StrictSerializer):
 
 
 class NewWorkflowSerializer(DefinitionSerializer):
-    is_shared = serializers.BooleanField(default=False, help_text="Everybody may see and run it.")
+    organisation = serializers.UUIDField(
+        required=False, help_text="Whose it is; your own organisation's where absent."
+    )
+    is_shared = serializers.BooleanField(
+        default=False, help_text="The organisation's members may see it; else only you."
+    )
 
 
 class ReplaceWorkflowSerializer(DefinitionSerializer):
@@ -71,6 +77,9 @@ class ReplaceWorkflowSerializer(DefinitionSerializer):
 
 
 class ChangeWorkflowSerializer(ReplaceWorkflowSerializer):
+    organisation = serializers.UUIDField(
+        required=False, help_text="Moves it there. Left as it is where absent."
+    )
     definition = ObjectField(required=False, help_text="Left as it is where absent.")
 
 

@@ -11,8 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.permissions import ForEverybody
 from core.api.schema import refusal
 from core.json import JsonObject
+from core.models import Role
 from engine import definitions, plan, selectors
 from engine.api import examples
 from engine.api.serializers.workflows import (
@@ -30,6 +32,9 @@ SHOWN_CHARACTERS = 2_000
 
 class ValidateView(DefinitionBody, APIView):
     """Checks a definition as saving it would."""
+
+    permission_classes = [ForEverybody]
+    needs = {"POST": Role.VIEWER}
 
     @extend_schema(
         tags=["workflows"],
@@ -54,6 +59,9 @@ class ValidateView(DefinitionBody, APIView):
 
 class PlanView(DefinitionBody, APIView):
     """The Celery canvases of a run in which every branch opens."""
+
+    permission_classes = [ForEverybody]
+    needs = {"POST": Role.VIEWER}
 
     @extend_schema(
         tags=["workflows"],

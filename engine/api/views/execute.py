@@ -12,15 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from core.api.callers import caller
 from core.api.parsers import BoundedJSONParser
 from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.errors import InvalidInput, Problem
+from core.models import Role
 from engine.api import examples, parsers
-from engine.api.permissions import WhoSeesMay
 from engine.api.serializers.executions import ExecuteSerializer, StartedSerializer
-from engine.api.views.base import WorkflowView, caller
+from engine.api.views.base import WorkflowView
 from engine.errors import IdempotencyKeyReused, InvalidContext
 from engine.services import WorkflowEngine
 
@@ -29,9 +30,9 @@ _PRINTABLE = re.compile(r"[ -~]{1,255}")
 
 
 class ExecuteView(WorkflowView):
-    """Everybody who sees a workflow may run it."""
+    """The runs of a workflow."""
 
-    permission_classes = [WhoSeesMay]
+    needs = {"POST": Role.RUNNER}
     parser_classes = [BoundedJSONParser, parsers.ExecuteFormParser]
     max_body_bytes = parsers.EXECUTE_BYTES
 

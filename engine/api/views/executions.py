@@ -12,9 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.callers import caller
 from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action, record_reading
+from core.models import Role
 from engine import diagnosis, selectors
 from engine.api import examples, payloads
 from engine.api.filters import EventFilter, ExecutionFilter, StepFilter
@@ -27,7 +29,7 @@ from engine.api.serializers.executions import (
     ReasonsSerializer,
     StepExecutionSerializer,
 )
-from engine.api.views.base import ExecutionView, caller, find_execution
+from engine.api.views.base import ExecutionView, find_execution
 from engine.errors import NotWaiting, UnknownStep
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
@@ -45,7 +47,7 @@ def tell_reading(
 
 @extend_schema(tags=["executions"], summary="List runs, the newest first")
 class ExecutionList(ExecutionView, ListAPIView[WorkflowExecution]):
-    """The runs that you started and those of workflows that you own."""
+    """The runs of the workflows that you may see."""
 
     serializer_class = ExecutionSerializer
     filterset_class = ExecutionFilter
@@ -117,7 +119,9 @@ class StepDetail(APIView):
 
 
 class AnswerView(APIView):
-    """Whoever sees the run may answer."""
+    """What somebody says where a run waits for a person."""
+
+    needs = {"POST": Role.RUNNER}
 
     @extend_schema(
         tags=["executions"],

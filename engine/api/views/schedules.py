@@ -1,4 +1,4 @@
-"""The caller's schedules."""
+"""Schedules of the workflows that the caller may see."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from core.access import require_role, with_role
+from core.api.callers import caller
+from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.errors import NotFound, Problem
-from core.models import User
+from core.models import Role, User
 from engine import schedules, selectors
 from engine.api.filters import ScheduleFilter
-from engine.api.permissions import WhoSeesMay
 from engine.api.serializers.schedules import WorkflowScheduleSerializer
-from engine.api.views.base import caller
 from engine.models import WorkflowSchedule
 
 
 class ScheduleList(ListAPIView[WorkflowSchedule]):
-    """The schedules that you have made."""
+    """The schedules of the workflows that you may see."""
 
+    needs = {"POST": Role.EDITOR}
     serializer_class = WorkflowScheduleSerializer
     filterset_class = ScheduleFilter
 
     def get_queryset(self) -> QuerySet[WorkflowSchedule]:
         return selectors.schedules_for(caller(self))
 
-    @extend_schema(tags=["schedules"], summary="List your schedules, the newest first")
+    @extend_schema(tags=["schedules"], summary="List schedules, the newest first")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
 
     @extend_schema(
         tags=["schedules"],
         summary="Start a workflow by cron or by interval",
-        responses={201: WorkflowScheduleSerializer},
+        responses={201: WorkflowScheduleSerializer, **refusal(NotFound)},
     )
     def post(self, request: Request) -> Response:
         body = WorkflowScheduleSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        schedule = WorkflowSchedule(user=caller(self))
+        schedule = WorkflowSchedule()
         _save(request, schedule, body.validated_data, "create")
         location = reverse("schedule", args=[schedule.id], request=request)
         return Response(
@@ -57,12 +59,14 @@ class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
     """One schedule."""
 
     serializer_class = WorkflowScheduleSerializer
-    permission_classes = [WhoSeesMay]
+    needs = {"PATCH": Role.EDITOR, "DELETE": Role.EDITOR}
     lookup_field = "id"
     lookup_url_kwarg = "schedule_id"
 
     def get_queryset(self) -> QuerySet[WorkflowSchedule]:
-        return selectors.schedules_for(caller(self)).select_related("workflow")
+        user = caller(self)
+        schedules = selectors.schedules_for(user).select_related("workflow")
+        return with_role(schedules, user, organisation="workflow__organisation_id")
 
     @extend_schema(tags=["schedules"], summary="Show a schedule")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -71,8 +75,8 @@ class ScheduleDetail(RetrieveAPIView[WorkflowSchedule]):
     @extend_schema(
         tags=["schedules"],
         summary="Change a schedule",
-        description="From an interval to cron: set `interval_seconds` to null too; and back: "
-        "set `cron` to an empty text.",
+        description="Its runs are yours from then on. From an interval to cron: set "
+        "`interval_seconds` to null too; and back: set `cron` to an empty text.",
     )
     def patch(self, request: Request, schedule_id: UUID) -> Response:
         schedule = self.get_object()
@@ -95,11 +99,13 @@ def _save(request: Request, schedule: WorkflowSchedule, values: dict[str, Any], 
     user = cast(User, request.user)
     fields = sorted(values)
     workflow_id = values.pop("workflow_id", schedule.workflow_id)
-    workflow = selectors.workflows_for(user).defer("definition").filter(id=workflow_id).first()
+    found = with_role(selectors.workflows_for(user).defer("definition"), user)
+    workflow = found.filter(id=workflow_id).first()
     if workflow is None:
         message = "There is no such workflow."
         raise NotFound(message, problems=[Problem("workflow", message)])
-    schedule.workflow = workflow
+    require_role(workflow, Role.EDITOR)
+    schedule.workflow, schedule.user = workflow, user
     for name, value in values.items():
         setattr(schedule, name, value)
     with action(by_request(request), f"schedule.{verb}", schedule, fields=fields) as entry:

@@ -14,18 +14,21 @@ from rest_framework.views import APIView
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.errors import InvalidInput, Problem
+from core.models import Role
 from engine.api.serializers.executions import (
     ExecutionReferenceSerializer,
     NothingSerializer,
     SuccessSerializer,
 )
-from engine.api.views.base import find_execution
+from engine.api.views.base import find_execution, find_workflow
 from engine.models import WorkflowExecution
 from engine.services import WorkflowEngine
 
 
 class SteerView(APIView):
-    """Changes the course of a run that the caller started, or whose workflow the caller owns."""
+    """Changes the course of a run."""
+
+    needs = {"POST": Role.RUNNER}
 
     verb: str
 
@@ -49,6 +52,7 @@ class SteerByWorkflowView(SteerView):
     """The documented form: the workflow is in the address, the run in the body or the query."""
 
     def post(self, request: Request, workflow_id: UUID) -> Response:
+        find_workflow(self, workflow_id)
         run = find_execution(self, _execution_id(request), workflow_id=workflow_id)
         return self.respond(run)
 

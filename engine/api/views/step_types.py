@@ -7,12 +7,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.permissions import ForEverybody
 from engine import functions, registry
 from engine.api.serializers.step_types import StepTypesSerializer
 
 
 class StepTypeList(APIView):
     """The step types and functions of this installation."""
+
+    permission_classes = [ForEverybody]
 
     @extend_schema(
         tags=["workflows"],

@@ -151,10 +151,11 @@ def test_list_filters_and_searches(
     workflow: Workflow,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
+    other = User.objects.create_user("other")
     for n in range(20):
         create_workflow(
             document=definition(step("a"), name=f"Other {n}", category="others"),
-            owner=operator if n % 2 else None,
+            owner=operator if n % 2 else other,
             is_shared=True,
         )
     listed = url("workflow", "changelist")

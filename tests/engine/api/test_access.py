@@ -1,259 +1,201 @@
-"""Every endpoint, asked by everybody of the cast."""
+"""Who sees what is private, what becomes of what somebody leaves behind, and moving workflows.
+
+What everybody may do with shared things: `tests/platform/test_access.py`.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
-from django.urls import URLPattern
 
-from engine.api.urls import urlpatterns
+from core.models import Membership, Role
+from core.organisations import add_member, create_organisation, personal_organisation, remove_member
+from core.security import WorkflowSecurityManager
+from engine import schedules
 from engine.models import Workflow, WorkflowExecution, WorkflowSchedule
-from engine.schedules import save_schedule
+from engine.workflows import create_workflow
 from tests.support.cast import SAMPLE, Cast, work
+from tests.support.workflows import start
 
-ROLES = ("owner", "team_mate", "outsider", "operator", "anonymous")
-NEW_ID = "0190c2d4-0000-7000-8000-000000000000"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One request, and the status that each role gets, in the order of ROLES."""
-
-    name: str
-    method: str = "get"
-    path: str
-    body: Any = None
-    expected: tuple[int, int, int, int, int]
+WORKFLOWS = "/api/v1/workflows"
 
 
-ALL = (200, 200, 200, 200, 401)
-OWNERS = (200, 404, 404, 404, 401)
-SEEN = (200, 200, 404, 404, 401)
-"""The run is the team mate's, of the owner's workflow."""
-CASES = [
-    Case(name="workflows", path="workflows", expected=ALL),
-    Case(
-        name="workflows",
-        method="post",
-        path="workflows",
-        body={"definition": SAMPLE},
-        expected=(201, 201, 201, 201, 401),
-    ),
-    Case(
-        name="workflows-validate",
-        method="post",
-        path="workflows/validate",
-        body={"definition": SAMPLE},
-        expected=ALL,
-    ),
-    Case(
-        name="workflows-plan",
-        method="post",
-        path="workflows/plan",
-        body={"definition": SAMPLE},
-        expected=ALL,
-    ),
-    Case(name="workflow", path="workflows/{shared}", expected=ALL),
-    Case(name="workflow", path="workflows/{private}", expected=OWNERS),
-    Case(
-        name="workflow",
-        method="put",
-        path="workflows/{shared}",
-        body={"definition": SAMPLE},
-        expected=(200, 403, 403, 403, 401),
-    ),
-    Case(
-        name="workflow",
-        method="patch",
-        path="workflows/{shared}",
-        body={"is_shared": True},
-        expected=(200, 403, 403, 403, 401),
-    ),
-    Case(
-        name="workflow",
-        method="patch",
-        path="workflows/{private}",
-        body={"is_shared": True},
-        expected=OWNERS,
-    ),
-    Case(
-        name="workflow",
-        method="delete",
-        path="workflows/{private}",
-        expected=(204, 404, 404, 404, 401),
-    ),
-    Case(
-        name="workflow",
-        method="delete",
-        path="workflows/{shared}",
-        expected=(409, 403, 403, 403, 401),
-    ),
-    Case(name="workflow-versions", path="workflows/{shared}/versions", expected=ALL),
-    Case(name="workflow-versions", path="workflows/{private}/versions", expected=OWNERS),
-    Case(name="workflow-version", path="workflows/{shared}/versions/1", expected=ALL),
-    Case(name="workflow-version", path="workflows/{private}/versions/1", expected=OWNERS),
-    Case(name="workflow-plan", path="workflows/{shared}/plan", expected=ALL),
-    Case(name="workflow-plan", path="workflows/{private}/plan", expected=OWNERS),
-    Case(
-        name="workflow-execute",
-        method="post",
-        path="workflows/{shared}/execute",
-        body={"context": {}},
-        expected=(202, 202, 202, 202, 401),
-    ),
-    Case(
-        name="workflow-execute",
-        method="post",
-        path="workflows/{private}/execute",
-        body={"context": {}},
-        expected=(202, 404, 404, 404, 401),
-    ),
-    *(
-        Case(
-            name=f"workflow-{command}",
-            method="post",
-            path=f"workflows/{{shared}}/{command}",
-            body={"execution_id": "{run}"},
-            expected=SEEN,
-        )
-        for command in ("pause", "resume", "cancel")
-    ),
-    *(
-        Case(
-            name=f"workflow-{command}",
-            method="post",
-            path=f"workflows/{{private}}/{command}",
-            body={"execution_id": "{run}"},
-            expected=(404, 404, 404, 404, 401),
-        )
-        for command in ("pause", "resume", "cancel")
-    ),
-    Case(name="executions", path="executions", expected=ALL),
-    Case(name="execution", path="executions/{run}", expected=SEEN),
-    Case(name="execution", path=f"executions/{NEW_ID}", expected=(404, 404, 404, 404, 401)),
-    *(
-        Case(
-            name=f"execution-{command}",
-            method="post",
-            path=f"executions/{{run}}/{command}",
-            expected=SEEN,
-        )
-        for command in ("pause", "resume", "cancel", "retry")
-    ),
-    Case(name="execution-waiting", path="executions/{run}/waiting", expected=SEEN),
-    Case(name="execution-steps", path="executions/{run}/steps", expected=SEEN),
-    Case(name="execution-step", path="executions/{run}/steps/first", expected=SEEN),
-    Case(
-        name="execution-step",
-        path="executions/{run}/steps/none",
-        expected=(404, 404, 404, 404, 401),
-    ),
-    Case(
-        name="execution-answer",
-        method="post",
-        path="executions/{run}/steps/ask/answer",
-        body={"answer": {"choice": "yes"}},
-        expected=SEEN,
-    ),
-    Case(name="execution-events", path="executions/{run}/events", expected=SEEN),
-    Case(name="schedules", path="schedules", expected=ALL),
-    Case(
-        name="schedules",
-        method="post",
-        path="schedules",
-        body={"name": "Daily", "workflow": "{shared}", "cron": "0 6 * * *"},
-        expected=(201, 201, 201, 201, 401),
-    ),
-    Case(
-        name="schedules",
-        method="post",
-        path="schedules",
-        body={"name": "Daily", "workflow": "{private}", "cron": "0 6 * * *"},
-        expected=(201, 404, 404, 404, 401),
-    ),
-    Case(name="schedule", path="schedules/{schedule}", expected=OWNERS),
-    Case(
-        name="schedule",
-        method="patch",
-        path="schedules/{schedule}",
-        body={"enabled": False, "workflow": "{shared}"},
-        expected=OWNERS,
-    ),
-    Case(
-        name="schedule",
-        method="delete",
-        path="schedules/{schedule}",
-        expected=(204, 404, 404, 404, 401),
-    ),
-    Case(name="step-types", path="step-types", expected=ALL),
-]
+def membership(cast: Cast, name: str) -> Membership:
+    return Membership.objects.get(organisation=cast.team, user=getattr(cast, name).user)
 
 
-@pytest.fixture
-def ids(cast: Cast, team_run: WorkflowExecution) -> dict[str, str]:
-    work(team_run)
+def private_addresses(cast: Cast) -> list[tuple[str, str, Any]]:
+    run = work(start(cast.private, user=cast.owner.user))
     schedule = WorkflowSchedule(
-        name="Hourly",
-        workflow=cast.private,
-        user=cast.owner.user,
-        context={"amount": 1},
-        interval_seconds=3600,
+        name="Hourly", workflow=cast.private, user=cast.owner.user, interval_seconds=3600
     )
-    save_schedule(schedule)
-    return {
-        "shared": str(cast.shared.id),
-        "private": str(cast.private.id),
-        "run": str(team_run.id),
-        "schedule": str(schedule.id),
-    }
+    schedules.save_schedule(schedule)
+    own = f"{WORKFLOWS}/{cast.private.id}"
+    executions = f"/api/v1/executions/{run.id}"
+    return [
+        ("get", own, None),
+        ("put", own, {"definition": SAMPLE}),
+        ("patch", own, {"is_shared": True}),
+        ("get", f"{own}/versions", None),
+        ("get", f"{own}/versions/1", None),
+        ("get", f"{own}/plan", None),
+        ("get", f"{own}/analytics", None),
+        ("post", f"{own}/execute", {}),
+        ("post", f"{own}/pause", {"execution_id": str(run.id)}),
+        ("post", f"{own}/feedback", {"execution_id": str(run.id), "rating": 1}),
+        ("get", executions, None),
+        ("get", f"{executions}/steps", None),
+        ("get", f"{executions}/steps/ask", None),
+        ("get", f"{executions}/events", None),
+        ("get", f"{executions}/waiting", None),
+        ("post", f"{executions}/pause", {}),
+        ("post", f"{executions}/steps/ask/answer", {"answer": {"choice": "yes"}}),
+        ("get", f"/api/v1/schedules/{schedule.id}", None),
+        ("patch", f"/api/v1/schedules/{schedule.id}", {"enabled": False}),
+        ("delete", f"/api/v1/schedules/{schedule.id}", None),
+        ("delete", own, None),
+    ]
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method} {case.path}")
-def test_access(case: Case, role: str, cast: Cast, ids: dict[str, str]) -> None:
-    body = case.body
-    if isinstance(body, dict):
-        body = {k: v.format(**ids) if isinstance(v, str) else v for k, v in body.items()}
-    path = f"/api/v1/{case.path.format(**ids)}"
-    response = cast.client(role).generic(
-        case.method.upper(),
-        path,
-        "" if body is None else json.dumps(body),
-        content_type="application/json",
-    )
-    assert response.status_code == case.expected[ROLES.index(role)], response.content
-    if response.status_code >= 400:
-        assert set(response.json()) == {"code", "message", "details"}
+@pytest.mark.parametrize("role", ["team_mate", "outsider", "operator"])
+def test_what_is_private_is_the_owner_s_alone(cast: Cast, role: str) -> None:
+    Membership.objects.filter(user=cast.team_mate.user).update(role=Role.ADMIN)
+    for method, address, body in private_addresses(cast):
+        answer = getattr(cast.client(role), method)(address, body, format="json")
+        assert answer.status_code == 404, (method, address)
+    for kind in ("workflows", "executions", "schedules"):
+        rows = cast.client(role).get(f"/api/v1/{kind}").json()["results"]
+        assert str(cast.private.id) not in str(rows)
+    assert Workflow.objects.filter(id=cast.private.id, is_shared=False).exists()
 
 
-def test_table_covers_every_address_and_method() -> None:
-    covered = {(case.name, case.method) for case in CASES}
-    for pattern in urlpatterns:
-        assert isinstance(pattern, URLPattern)
-        view = pattern.callback.cls  # type: ignore[attr-defined]  # DRF's
-        for method in {"get", "post", "put", "patch", "delete"}:
-            if hasattr(view, method):
-                assert (pattern.name, method) in covered
+def test_runs_follow_their_workflow(cast: Cast, team_run: WorkflowExecution) -> None:
+    address = f"/api/v1/executions/{team_run.id}"
+    assert cast.team_mate.api.get(address).status_code == 200
+    Workflow.objects.update(is_shared=False)
+    assert cast.team_mate.api.get(address).status_code == 404
+    assert cast.owner.api.get(address).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["outsider", "operator"])
-def test_lists_hold_what_one_may_see(role: str, cast: Cast, ids: dict[str, str]) -> None:
-    client = cast.client(role)
-    seen = [row["id"] for row in client.get("/api/v1/workflows").json()["results"]]
-    assert seen == [ids["shared"]]
-    assert client.get("/api/v1/executions").json()["results"] == []
-    assert client.get("/api/v1/schedules").json()["results"] == []
+def test_lists_hold_what_one_may_see(role: str, cast: Cast, team_run: WorkflowExecution) -> None:
+    for kind in ("workflows", "executions", "schedules"):
+        assert cast.client(role).get(f"/api/v1/{kind}").json()["results"] == []
 
 
-def test_unsharing_hides_a_workflow_but_not_ones_own_runs(cast: Cast, ids: dict[str, str]) -> None:
-    Workflow.objects.update(is_shared=False)
-    api = cast.team_mate.api
-    assert api.get(f"/api/v1/workflows/{ids['shared']}").status_code == 404
-    assert api.get(f"/api/v1/executions/{ids['run']}").status_code == 200
-    paused = api.post(
-        f"/api/v1/workflows/{ids['shared']}/pause", {"execution_id": ids["run"]}, format="json"
+def change_role(cast: Cast, name: str, role: Role) -> None:
+    Membership.objects.filter(organisation=cast.team, user=getattr(cast, name).user).update(
+        role=role
     )
-    assert paused.json() == {"success": True}
+
+
+@pytest.mark.parametrize(
+    ("role", "shared", "status"),
+    [("editor", False, 204), ("editor", True, 403), ("runner", False, 403), ("admin", True, 204)],
+)
+def test_an_editor_deletes_their_own_drafts(
+    cast: Cast, role: str, shared: bool, status: int
+) -> None:
+    draft = create_workflow(
+        document=SAMPLE, owner=cast.team_mate.user, organisation=cast.team, is_shared=shared
+    )
+    change_role(cast, "team_mate", Role(role))
+    assert cast.team_mate.api.delete(f"{WORKFLOWS}/{draft.id}").status_code == status
+
+
+def move(cast: Cast, who: str, workflow: Workflow, organisation: UUID) -> Any:
+    body = {"organisation": str(organisation)}
+    return cast.client(who).patch(f"{WORKFLOWS}/{workflow.id}", body, format="json")
+
+
+def test_moving(cast: Cast, team_run: WorkflowExecution) -> None:
+    other = create_organisation(name="Other", founder=cast.outsider.user)
+    assert move(cast, "owner", cast.shared, other.id).status_code == 404
+    add_member(organisation=other, user=cast.owner.user, role=Role.RUNNER)
+    assert move(cast, "owner", cast.shared, other.id).status_code == 403
+    Membership.objects.filter(organisation=other).update(role=Role.EDITOR)
+    moved = move(cast, "owner", cast.shared, other.id)
+    assert (moved.status_code, moved.json()["organisation_id"]) == (200, str(other.id))
+    assert moved.json()["owner_id"] == str(cast.owner.user.id)
+    assert cast.outsider.api.get(f"/api/v1/executions/{team_run.id}").status_code == 200
+    assert cast.team_mate.api.get(f"/api/v1/executions/{team_run.id}").status_code == 404
+    # An editor may not take a shared workflow away, and may leave it where it is.
+    assert move(cast, "outsider", cast.shared, other.id).status_code == 200
+    own = personal_organisation(cast.outsider.user)
+    assert move(cast, "outsider", cast.shared, own.id).status_code == 403
+    Membership.objects.filter(organisation=other).update(role=Role.ADMIN)
+    moved = move(cast, "outsider", cast.shared, own.id)
+    assert (moved.status_code, moved.json()["owner_id"]) == (200, str(cast.outsider.user.id))
+
+
+def test_an_editor_moves_their_own_draft(cast: Cast) -> None:
+    draft = create_workflow(document=SAMPLE, owner=cast.team_mate.user, organisation=cast.team)
+    own = personal_organisation(cast.team_mate.user)
+    assert move(cast, "team_mate", draft, own.id).status_code == 200
+
+
+def test_who_leaves_hands_over(cast: Cast) -> None:
+    mate, owner = cast.team_mate.user, cast.owner.user
+    draft = create_workflow(document=SAMPLE, owner=mate, organisation=cast.team)
+    at_home = create_workflow(document=SAMPLE, owner=mate)
+    schedule = WorkflowSchedule(
+        name="Hourly", workflow=cast.shared, user=mate, interval_seconds=3600
+    )
+    schedules.save_schedule(schedule)
+    address = f"/api/v1/organisations/{cast.team.id}/members/{mate.id}"
+    assert cast.team_mate.api.delete(address).status_code == 204
+    for row in (draft, schedule, at_home):
+        row.refresh_from_db()
+    assert (draft.owner, schedule.user, at_home.owner) == (owner, owner, mate)
+    assert schedules.fire(schedule.id, sent_at=None) == "started"
+    assert WorkflowExecution.objects.get().user == owner
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (lambda cast: None, "started"),
+        (lambda cast: change_role(cast, "team_mate", Role.RUNNER), "started"),
+        (lambda cast: change_role(cast, "team_mate", Role.VIEWER), "no access"),
+        (lambda cast: Workflow.objects.update(is_shared=False), "no access"),
+        (lambda cast: membership(cast, "team_mate").delete(), "no access"),
+    ],
+)
+def test_a_schedule_asks_each_time(cast: Cast, change: Callable[[Cast], Any], outcome: str) -> None:
+    schedule = WorkflowSchedule(
+        name="Hourly", workflow=cast.shared, user=cast.team_mate.user, interval_seconds=3600
+    )
+    schedules.save_schedule(schedule)
+    change(cast)
+    assert schedules.fire(schedule.id, sent_at=None) == outcome
+
+
+def test_a_schedule_is_whose_who_saved_it_last(cast: Cast) -> None:
+    body = {"name": "Daily", "workflow": str(cast.shared.id), "cron": "30 6 * * 1-5"}
+    address = cast.team_mate.api.post("/api/v1/schedules", body, format="json")["Location"]
+    assert cast.owner.api.patch(address, {"enabled": False}, format="json").status_code == 200
+    assert WorkflowSchedule.objects.get().user == cast.owner.user
+
+
+def test_security_manager(cast: Cast) -> None:
+    may = WorkflowSecurityManager().validate_user_access
+    mate, shared = cast.team_mate.user, cast.shared.id
+    assert may(str(mate.id), str(shared))
+    assert may(mate.id, shared, Role.EDITOR)
+    assert not may(mate.id, shared, Role.ADMIN)
+    assert not may(mate.id, cast.private.id)
+    assert not may(cast.outsider.user.id, shared)
+    assert not may(uuid4(), shared)
+    assert not may("nobody", str(shared))
+    mate.is_active = False
+    mate.save()
+    assert not may(mate.id, shared)
+
+
+def test_members_who_are_removed_by_an_operator_hand_over_too(cast: Cast) -> None:
+    remove_member(membership=membership(cast, "team_mate"), by=cast.operator.user)
+    draft = create_workflow(document=SAMPLE, owner=cast.operator.user, organisation=cast.team)
+    assert draft.owner == cast.owner.user  # an operator is no member

@@ -116,14 +116,14 @@ def test_same_key_gives_the_same_run(cast: Cast) -> None:
     assert WorkflowExecution.objects.count() == 1
 
 
-def test_key_belongs_to_a_request_and_a_user(cast: Cast) -> None:
+def test_key_belongs_to_a_request_a_user_and_a_workflow(cast: Cast) -> None:
     execute(cast.owner.api, address(cast), "k")
     other = execute(cast.owner.api, address(cast), "k", amount=2)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
     elsewhere = f"/api/v1/workflows/{cast.private.id}/execute"
-    assert execute(cast.owner.api, elsewhere, "k").status_code == 409
+    assert execute(cast.owner.api, elsewhere, "k").status_code == 202
     assert execute(cast.team_mate.api, address(cast), "k").status_code == 202
-    assert WorkflowExecution.objects.count() == 2
+    assert WorkflowExecution.objects.count() == 3
 
 
 @pytest.mark.parametrize(

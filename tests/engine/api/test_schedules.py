@@ -111,10 +111,10 @@ def test_list(cast: Cast) -> None:
     cast.owner.api.post(LIST, other, format="json")
     cast.team_mate.api.post(LIST, body(cast, name="C"), format="json")
     for query, names in [
-        ("", ["B", "A"]),
-        ("?enabled=true", ["B"]),
+        ("", ["C", "B", "A"]),
+        ("?enabled=true", ["C", "B"]),
         ("?enabled=false", ["A"]),
-        (f"?workflow={cast.shared.id}", ["A"]),
+        (f"?workflow={cast.shared.id}", ["C", "A"]),
     ]:
         rows = cast.owner.api.get(LIST + query).json()["results"]
         assert [row["name"] for row in rows] == names

@@ -86,10 +86,15 @@ def test_true_is_not_one(cast: Cast) -> None:
 
 def test_sharing(cast: Cast) -> None:
     address = f"{LIST}/{cast.private.id}"
-    assert cast.outsider.api.get(address).status_code == 404
+    assert cast.team_mate.api.get(address).status_code == 404
     changed = cast.owner.api.patch(address, {"is_shared": True}, format="json").json()
     assert (changed["is_shared"], changed["latest"]) == (True, 1)
-    assert cast.outsider.api.get(address).status_code == 200
+    assert cast.team_mate.api.get(address).status_code == 200
+    assert cast.outsider.api.get(address).status_code == 404
+    # An editor may share what is private, but not take away what is shared.
+    refused = cast.team_mate.api.patch(address, {"is_shared": False}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_the_owner")
+    assert cast.team_mate.api.patch(address, {"is_shared": True}, format="json").status_code == 200
 
 
 def test_wrong_definition_changes_nothing(cast: Cast) -> None:
@@ -119,13 +124,17 @@ def test_delete(cast: Cast) -> None:
         ("?name=AMP", ["Sample"]),
         ("?access=mine", ["Private", "Sample"]),
         ("?access=shared", ["Theirs"]),
+        ("?organisation={team}", ["Private", "Sample"]),
     ],
 )
 def test_filters(cast: Cast, query: str, names: list[str]) -> None:
-    theirs = {"definition": OTHER | {"name": "Theirs", "category": "theirs"}, "is_shared": True}
-    cast.outsider.api.post(LIST, theirs, format="json")
-    rows = cast.owner.api.get(LIST + query).json()["results"]
-    if not query:
+    document = OTHER | {"name": "Theirs", "category": "theirs"}
+    theirs = {"definition": document, "organisation": str(cast.team.id), "is_shared": True}
+    made = cast.team_mate.api.post(LIST, theirs, format="json").json()
+    assert made["organisation_id"] == str(cast.team.id)
+    cast.outsider.api.post(LIST, {"definition": document, "is_shared": True}, format="json")
+    rows = cast.owner.api.get(LIST + query.format(team=cast.team.id)).json()["results"]
+    if query.startswith("?organisation=") or not query:
         names = ["Theirs", *names]
     assert [row["name"] for row in rows] == names
     assert all("definition" not in row for row in rows)
