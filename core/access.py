@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import F, Model, OuterRef, QuerySet, Subquery
 
 from core.errors import NotFound, PermissionDenied, Problem
 from core.models import Membership, Organisation, Role, User
@@ -39,13 +39,16 @@ def organisations_for(user: User) -> QuerySet[Organisation]:
 def with_role(
     rows: QuerySet[_Row], user: User, *, organisation: str = "organisation_id"
 ) -> QuerySet[_Row]:
-    """The rows, each with `caller_role`: the user's role in its organisation.
+    """The rows, each with `caller_role`, the user's role in its organisation, and with
+    `organisation_id`.
 
     Args:
         organisation: the way from a row to its organisation's id.
     """
     found = Membership.objects.filter(user=user, organisation_id=OuterRef(organisation))
     annotated: QuerySet[Any] = rows.annotate(caller_role=Subquery(found.values("role")))
+    if organisation.endswith("__organisation_id"):
+        annotated = annotated.annotate(organisation_id=F(organisation))
     return annotated
 
 

@@ -19,6 +19,8 @@ from core.access import organisations_for, require_role, with_role
 from core.api.callers import caller
 from core.api.schema import refusal
 from core.api.serializers import StrictModelSerializer, StrictSerializer
+from core.audit.actors import by_request
+from core.audit.recording import action
 from core.models import Membership, Organisation, Role
 from core.organisations import AlreadyMember, LastAdmin, PersonalOrganisation, UnknownAccount
 
@@ -89,9 +91,11 @@ class OrganisationList(_OrganisationView, ListAPIView[Organisation]):
     def post(self, request: Request) -> Response:
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
-        made = organisations.create_organisation(
-            name=body.validated_data["name"], founder=caller(self)
-        )
+        with action(by_request(request), "organisation.create") as entry:
+            made = organisations.create_organisation(
+                name=body.validated_data["name"], founder=caller(self)
+            )
+            entry.on(made)
         location = reverse("organisation", args=[made.id], request=request)
         shown = self.get_serializer(self.get_queryset().get(id=made.id))
         return Response(shown.data, status=201, headers={"Location": location})
@@ -110,9 +114,11 @@ class OrganisationDetail(_OrganisationView, RetrieveAPIView[Organisation]):
         body = self.get_serializer(organisation, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         if "name" in body.validated_data:
-            organisations.rename_organisation(
-                organisation=organisation, name=body.validated_data["name"]
-            )
+            with action(by_request(request), "organisation.rename", organisation) as entry:
+                entry.tell(before=organisation.name, after=body.validated_data["name"])
+                organisations.rename_organisation(
+                    organisation=organisation, name=body.validated_data["name"]
+                )
         return Response(self.get_serializer(self.get_object()).data)
 
 
@@ -142,11 +148,13 @@ class MemberList(ListAPIView[Membership]):
         organisation = self._organisation()
         body = NewMemberSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        member = organisations.add_member(
-            organisation=organisation,
-            user=organisations.find_account(body.validated_data["account"]),
-            role=Role(body.validated_data["role"]),
-        )
+        account = organisations.find_account(body.validated_data["account"])
+        role = Role(body.validated_data["role"])
+        with action(
+            by_request(request), "member.add", account, organisation_id=organisation.id
+        ) as entry:
+            entry.tell(role=role)
+            member = organisations.add_member(organisation=organisation, user=account, role=role)
         return Response(MemberSerializer(member).data, status=201)
 
     def _organisation(self) -> Organisation:
@@ -183,9 +191,12 @@ class MemberDetail(GenericAPIView[Membership]):
         membership = self.get_object()
         body = ChangedMemberSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        changed = organisations.change_role(
-            membership=membership, role=Role(body.validated_data["role"])
-        )
+        before, role = membership.role, Role(body.validated_data["role"])
+        with action(
+            by_request(request), "member.change", membership.user, organisation_id=organisation_id
+        ) as entry:
+            entry.tell(before=before, after=role)
+            changed = organisations.change_role(membership=membership, role=role)
         return Response(MemberSerializer(changed).data)
 
     @extend_schema(
@@ -199,7 +210,11 @@ class MemberDetail(GenericAPIView[Membership]):
         membership, user = self.get_object(), caller(self)
         if membership.user_id != user.pk:
             require_role(membership, Role.ADMIN)
-        organisations.remove_member(membership=membership, by=user)
+        with action(
+            by_request(request), "member.remove", membership.user, organisation_id=organisation_id
+        ) as entry:
+            entry.tell(role=membership.role)
+            organisations.remove_member(membership=membership, by=user)
         return Response(status=204)
 
 

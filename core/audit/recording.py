@@ -26,6 +26,7 @@ from core.audit.models import AuditEntry, Outcome
 from core.errors import PlatformError
 from core.ids import lowest_uuid7
 from core.keys.ring import data_keys
+from core.models import Organisation
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ def record(
         action=name,
         object_kind=kind,
         object_id=object_id,
-        organisation_id=organisation_id,
+        organisation_id=organisation_id or _organisation_of(target),
         outcome=outcome.value,
         details=_plain(details),
         key_id=key_id,
@@ -219,6 +220,13 @@ def _named(target: Target) -> tuple[str, str]:
             return kind if isinstance(kind, str) else kind._meta.label_lower, _cut(str(pk))[
                 :_MAX_ID
             ]
+
+
+def _organisation_of(target: Target) -> UUID | None:
+    if isinstance(target, Organisation):
+        return target.pk
+    found: UUID | None = getattr(target, "organisation_id", None)
+    return found
 
 
 def _cut(value: Any) -> Any:

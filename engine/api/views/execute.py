@@ -71,7 +71,7 @@ class ExecuteView(WorkflowView):
                 replace(context, metadata=given.get("metadata", {})),
                 idempotency_key=key,
             )
-            entry.on(run)
+            entry.on(run, organisation_id=workflow.organisation_id)
         location = reverse("execution", args=[run.id], request=request)
         return Response(StartedSerializer(run).data, status=202, headers={"Location": location})
 

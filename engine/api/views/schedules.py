@@ -108,6 +108,8 @@ def _save(request: Request, schedule: WorkflowSchedule, values: dict[str, Any], 
     schedule.workflow, schedule.user = workflow, user
     for name, value in values.items():
         setattr(schedule, name, value)
-    with action(by_request(request), f"schedule.{verb}", schedule, fields=fields) as entry:
+    actor = by_request(request)
+    with action(actor, f"schedule.{verb}", schedule, fields=fields) as entry:
+        entry.on(schedule, organisation_id=workflow.organisation_id)
         schedules.save_schedule(schedule)
         entry.tell(workflow=workflow.id, enabled=schedule.enabled)

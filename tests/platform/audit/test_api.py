@@ -68,6 +68,10 @@ class World:
         )
 
 
+def _mate(world: World) -> str:
+    return f"/organisations/{world.cast.team.id}/members/{world.cast.team_mate.user.id}"
+
+
 def _workflow(world: World, method: str, body: Any = None) -> Response:
     return world.send(method, f"/workflows/{world.cast.private.id}", body)
 
@@ -100,6 +104,28 @@ def _rate(world: World) -> Response:
 
 NEW_SCHEDULE = {"name": "Nightly", "cron": "0 3 * * *"}
 CALLS: dict[str, tuple[str, Call]] = {
+    "POST /organisations": (
+        "organisation.create",
+        lambda w: w.send("POST", "/organisations", {"name": "New"}),
+    ),
+    "PATCH /organisations/{organisation_id}": (
+        "organisation.rename",
+        lambda w: w.send("PATCH", f"/organisations/{w.cast.team.id}", {"name": "New"}),
+    ),
+    "POST /organisations/{organisation_id}/members": (
+        "member.add",
+        lambda w: w.send(
+            "POST", f"/organisations/{w.cast.team.id}/members", {"account": "outsider"}
+        ),
+    ),
+    "PATCH /organisations/{organisation_id}/members/{user_id}": (
+        "member.change",
+        lambda w: w.send("PATCH", _mate(w), {"role": "viewer"}),
+    ),
+    "DELETE /organisations/{organisation_id}/members/{user_id}": (
+        "member.remove",
+        lambda w: w.send("DELETE", _mate(w)),
+    ),
     "POST /auth/token": ("token.create", _sign_in),
     "DELETE /auth/token": ("token.revoke", lambda w: w.send("DELETE", "/auth/token")),
     "POST /executions/{execution_id}/pause": ("execution.pause", _steer("pause")),
