@@ -10,7 +10,6 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import recording
-        from engine.signals import execution_finished, reconciled
+        from engine.signals import reconciled
 
-        execution_finished.connect(recording.on_finished, dispatch_uid="analytics.recording")
         reconciled.connect(recording.on_reconciled, dispatch_uid="analytics.recording")

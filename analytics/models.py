@@ -19,7 +19,7 @@ class WorkflowExecutionMetric(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     execution = models.ForeignKey(
-        WorkflowExecution, on_delete=models.CASCADE, related_name="metrics"
+        WorkflowExecution, on_delete=models.CASCADE, related_name="metrics", db_index=False
     )
     metric_name = models.CharField(max_length=100)
     metric_value = models.DecimalField(max_digits=15, decimal_places=4)

@@ -1,4 +1,4 @@
-"""Writes the figures of finished runs, once each, whatever becomes of the signal that a run ended.
+"""Writes the figures of finished runs, once each, a few seconds after they ended.
 
 The documented metrics: execution_duration (seconds), step_count (steps), success_rate (ratio of
 completed among completed and failed steps), ai_usage (calls), user_satisfaction (rating, written by
@@ -8,9 +8,8 @@ completed among completed and failed steps), ai_usage (calls), user_satisfaction
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,7 +17,6 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
-from django.db.models.functions import Now
 
 from analytics.models import WorkflowExecutionMetric
 from core.ids import uuid7
@@ -35,36 +33,43 @@ DOCUMENTED = frozenset(
 AI_CALLS = "ai_calls"  # the measurement that ai_usage sums
 
 _LARGEST = Decimal(10) ** 11  # of numeric(15,4)
-_GRACE = timedelta(seconds=5)  # which the signal has before the sweep looks
 _BATCH = 200
 _PAGES = 5
 
-# A run's time of recording and its documented figures, in one statement since every run ends with
-# it. Whoever sets the time writes the figures: the row stays locked until the commit, so that no
-# retry of the run comes between them.
+# The time of recording and the documented figures of these runs. Whoever sets the time writes the
+# figures: the rows stay locked until the commit, so that no retry of a run comes between them.
 _RECORD = """
-WITH run AS (
-    UPDATE workflow_executions
+WITH wanted AS (
+    SELECT * FROM unnest(%(runs)s::uuid[], %(id1)s::uuid[], %(id2)s::uuid[], %(id3)s::uuid[],
+                         %(id4)s::uuid[]) AS wanted (run, id1, id2, id3, id4)
+), run AS (
+    UPDATE workflow_executions AS run
        SET metrics_recorded_at = statement_timestamp()
-     WHERE id = %(run)s AND completed_at IS NOT NULL AND metrics_recorded_at IS NULL
- RETURNING id, status, extract(epoch FROM completed_at - started_at) AS seconds
+      FROM wanted
+     WHERE run.id = wanted.run AND run.completed_at IS NOT NULL AND run.metrics_recorded_at IS NULL
+ RETURNING run.id, run.status, extract(epoch FROM run.completed_at - run.started_at) AS seconds,
+           wanted.*
 ), steps AS (
-    SELECT count(*) AS total,
+    SELECT execution_id,
+           count(*) AS total,
            count(*) FILTER (WHERE status = 'completed') AS completed,
            count(*) FILTER (WHERE status = 'failed') AS failed,
            count(measurements) AS measured
       FROM workflow_step_executions
-     WHERE execution_id = %(run)s
+     WHERE execution_id = ANY(%(runs)s::uuid[])
+     GROUP BY execution_id
 ), written AS (
     INSERT INTO workflow_execution_metrics
            (id, execution_id, metric_name, metric_value, exact_value, metric_unit)
     SELECT figure.id, run.id, figure.name, figure.value, figure.value, figure.unit
-      FROM run, steps, LATERAL (VALUES
-               (%(id1)s::uuid, 'execution_duration', run.seconds, 'seconds'),
-               (%(id2)s::uuid, 'step_count', steps.total::numeric, 'steps'),
-               (%(id3)s::uuid, 'success_rate',
+      FROM run
+      LEFT JOIN steps ON steps.execution_id = run.id
+     CROSS JOIN LATERAL (VALUES
+               (run.id1, 'execution_duration', run.seconds, 'seconds'),
+               (run.id2, 'step_count', coalesce(steps.total, 0)::numeric, 'steps'),
+               (run.id3, 'success_rate',
                 steps.completed::numeric / nullif(steps.completed + steps.failed, 0), 'ratio'),
-               (%(id4)s::uuid, 'ai_usage', 0, 'calls')
+               (run.id4, 'ai_usage', 0, 'calls')
            ) AS figure (id, name, value, unit)
      WHERE figure.value IS NOT NULL
         ON CONFLICT (execution_id, metric_name) DO UPDATE
@@ -73,17 +78,19 @@ WITH run AS (
            metric_unit = excluded.metric_unit,
            recorded_at = statement_timestamp()
 )
-SELECT run.status, steps.measured FROM run, steps
+SELECT run.id, run.status, coalesce(steps.measured, 0) > 0
+  FROM run LEFT JOIN steps ON steps.execution_id = run.id
 """
 
-# What the steps of a run measured: [[name, value, unit], ...] on each.
+# What the steps of these runs measured: [[name, value, unit], ...] on each.
 _MEASURED = """
-SELECT left(measured ->> 0, 100), sum((measured ->> 1)::numeric), left(max(measured ->> 2), 50)
+SELECT step.execution_id, left(measured ->> 0, 100), sum((measured ->> 1)::numeric),
+       left(max(measured ->> 2), 50)
   FROM workflow_step_executions AS step
  CROSS JOIN LATERAL jsonb_array_elements(step.measurements) AS measured
- WHERE step.execution_id = %s AND jsonb_typeof(step.measurements) = 'array'
+ WHERE step.execution_id = ANY(%s) AND jsonb_typeof(step.measurements) = 'array'
    AND jsonb_typeof(measured -> 1) = 'number'
- GROUP BY 1
+ GROUP BY 1, 2
 """
 
 
@@ -96,57 +103,56 @@ class Figure:
     unit: str
 
 
-def on_finished(*, execution_id: UUID, **kwargs: Any) -> None:
-    """Receiver of `engine.signals.execution_finished`."""
-    record(execution_id)
-
-
 def on_reconciled(**kwargs: Any) -> None:
     """Receiver of `engine.signals.reconciled`."""
     sweep()
 
 
-def record(execution_id: UUID) -> bool:
-    """Writes the figures of a run that has ended. False where it has not, or has its figures.
+def record(*execution_ids: UUID) -> int:
+    """Writes the figures of runs that have ended; how many of these had none yet.
 
     A run that is retried has them written again when it ends again.
     """
     with transaction.atomic():
-        recorded = _record(execution_id)
-        if recorded is None:
-            return False
-        status, measured = recorded
-        if measured:
-            write(execution_id, _measured(execution_id))
-        transaction.on_commit(
-            partial(engine_metrics.executions_finished.labels(status).inc), robust=True
-        )
-    return True
+        recorded = _record(execution_ids)
+        for execution_id, figures in _measured([pk for pk, _, had in recorded if had]).items():
+            write(execution_id, figures)
+        for _, status, _ in recorded:
+            transaction.on_commit(
+                partial(engine_metrics.executions_finished.labels(status).inc), robust=True
+            )
+    return len(recorded)
 
 
 def sweep() -> int:
-    """Catches up on ended runs whose signal was lost; returns how many got their figures.
+    """Writes the figures of the runs that have ended since the last time; returns how many.
 
     Bounded, and paged by key: a run whose figures cannot be written does not stand before others.
     """
     recorded = 0
     waiting = WorkflowExecution.objects.filter(
-        completed_at__lt=Now() - _GRACE, metrics_recorded_at=None
+        completed_at__isnull=False, metrics_recorded_at=None
     ).order_by("completed_at", "id")
     rows = waiting
     for _ in range(_PAGES):
         page = list(rows.values_list("completed_at", "id")[:_BATCH])
-        for _, execution_id in page:
-            try:
-                recorded += record(execution_id)
-            except Exception:
-                logger.exception("run %s: its figures were not written", execution_id)
+        recorded += _record_page([execution_id for _, execution_id in page])
         if len(page) < _BATCH:
             break
         rows = waiting.filter(TupleGreaterThan(Tuple("completed_at", "id"), page[-1]))
-    if recorded:
-        logger.info("Wrote the figures of %d runs whose signal was lost", recorded)
     return recorded
+
+
+def _record_page(execution_ids: Sequence[UUID]) -> int:
+    if not execution_ids:
+        return 0
+    try:
+        return record(*execution_ids)
+    except Exception:
+        if len(execution_ids) == 1:
+            logger.exception("run %s: its figures were not written", execution_ids[0])
+            return 0
+        return sum(_record_page([execution_id]) for execution_id in execution_ids)
 
 
 def write(execution_id: UUID, figures: Iterable[Figure]) -> None:
@@ -173,22 +179,27 @@ def write(execution_id: UUID, figures: Iterable[Figure]) -> None:
     )
 
 
-def _record(execution_id: UUID) -> tuple[str, int] | None:
-    """The run's status and how many of its steps measured something; None where nothing is due."""
-    ids = {f"id{n}": uuid7() for n in range(1, 5)}
+def _record(execution_ids: Sequence[UUID]) -> list[tuple[UUID, str, bool]]:
+    """Of those that had no figures yet: id, status and whether a step measured something."""
+    ids = {f"id{n}": [uuid7() for _ in execution_ids] for n in range(1, 5)}
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, {"run": execution_id, **ids})
-        row: tuple[str, int] | None = cursor.fetchone()
-    return row
+        cursor.execute(_RECORD, {"runs": list(execution_ids), **ids})
+        rows: list[tuple[UUID, str, bool]] = cursor.fetchall()
+    return rows
 
 
-def _measured(execution_id: UUID) -> list[Figure]:
+def _measured(execution_ids: Sequence[UUID]) -> dict[UUID, list[Figure]]:
     """What the steps measured, but for names that are not theirs to give."""
+    figures: dict[UUID, list[Figure]] = {}
+    if not execution_ids:
+        return figures
     with connection.cursor() as cursor:
-        cursor.execute(_MEASURED, [execution_id])
+        cursor.execute(_MEASURED, [list(execution_ids)])
         rows = cursor.fetchall()
-    return [
-        Figure(name=AI_USAGE if name == AI_CALLS else name, value=value, unit=unit or "")
-        for name, value, unit in rows
-        if name not in DOCUMENTED
-    ]
+    for execution_id, name, value, unit in rows:
+        if name not in DOCUMENTED:
+            renamed = AI_USAGE if name == AI_CALLS else name
+            figures.setdefault(execution_id, []).append(
+                Figure(name=renamed, value=value, unit=unit or "")
+            )
+    return figures

@@ -24,8 +24,17 @@ from engine.step import StepResult
 from engine.transitions.flow import Advance, tell_finished
 from engine.transitions.steps import Claim, measured
 
+# The run, where it is running: nobody pauses, cancels or fails it before this statement's end.
+_HOLD = """\
+WITH run AS (
+    SELECT id FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
+       FOR KEY SHARE
+)"""
+
 # The step of a claim that still holds is completed.
 _SETTLE = """\
+settled AS (
     UPDATE workflow_step_executions AS step
        SET status = 'completed', completed_at = statement_timestamp(),
            input_data = %(input)s::jsonb, output_data = %(output)s::jsonb,
@@ -34,22 +43,32 @@ _SETTLE = """\
            lease_owner = '', lease_expires_at = NULL, next_send_at = NULL
       FROM run
      WHERE step.id = %(step)s::uuid AND step.attempt = %(attempt)s::int AND step.status = 'running'
- RETURNING step.execution_id
-"""
+ RETURNING run.id
+)"""
 
-# A ready and due step starts under this worker's lease. `turn` has a row where it is its turn.
+# A ready and due step starts under this worker's lease.
 _TAKE = """\
+claimed AS (
     UPDATE workflow_step_executions AS step
        SET status = 'running', attempt = step.attempt + 1, started_at = statement_timestamp(),
            lease_owner = %(owner)s::text,
            lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8),
            due_at = NULL, next_send_at = NULL, sends = 0
-      FROM turn
-     WHERE step.execution_id = turn.run AND step.position = %(position)s::int
+      FROM {source}
+     WHERE step.execution_id = {source}.id AND step.position = %(following)s::int
        AND step.scope = '' AND step.status = 'ready'
        AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
  RETURNING step.id, step.step_id, step.attempt
-"""
+)"""
+
+_TELL = """\
+INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)"""
+_TELL_COMPLETED = """\
+    SELECT id, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, '{}'::jsonb
+      FROM settled"""
+_TELL_STARTED = """\
+    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb
+      FROM claimed"""
 
 _CLAIM = f"""
 WITH run AS (
@@ -58,71 +77,75 @@ WITH run AS (
       FROM workflow_executions
      WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
        FOR KEY SHARE
-), turn AS (
-    SELECT id AS run FROM run
-), claimed AS (
-{_TAKE}), told AS (
-    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
-)
+), {_TAKE.format(source="run")}, told AS (
+    {_TELL}
+{_TELL_STARTED})
 SELECT claimed.id, claimed.attempt,
        run.definition_version_id, run.workflow_id, run.user_id, run.started_at, run.context
   FROM run, claimed
 """
 
-# `joined` is the one dependent, which counts this step and is ready when it was the last that it
-# waited for; it is claimed at once where it follows in this message. `claimed` is a step that
-# follows in this message without depending on this one.
-_COMPLETE = f"""
-WITH run AS (
-    SELECT id FROM workflow_executions
-     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing
-       FOR KEY SHARE
-), settled AS (
-{_SETTLE}), joined AS (
+# The only dependent waits for nothing else and follows in this message: it starts at once.
+_NEXT = f"""
+{_HOLD}, {_SETTLE}, claimed AS (
     UPDATE workflow_step_executions AS step
-       SET arrived = step.arrived + 1,
-           live = step.live + 1,
-           status = CASE WHEN step.arrived + 1 < %(needed)s::int THEN step.status
-                         WHEN %(claim_joined)s::boolean THEN 'running' ELSE 'ready' END,
-           next_send_at =
-               CASE WHEN step.arrived + 1 = %(needed)s::int AND NOT %(claim_joined)s::boolean
-                    THEN statement_timestamp() + make_interval(secs => %(resend)s::float8) END,
-           attempt = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
-                          THEN step.attempt + 1 ELSE step.attempt END,
-           started_at = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
-                             THEN statement_timestamp() ELSE step.started_at END,
-           lease_owner = CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
-                              THEN %(owner)s::text ELSE '' END,
-           lease_expires_at =
-               CASE WHEN step.arrived + 1 = %(needed)s::int AND %(claim_joined)s::boolean
-                    THEN statement_timestamp() + make_interval(secs => %(lease)s::float8) END
+       SET status = 'running', arrived = step.arrived + 1, live = step.live + 1,
+           attempt = step.attempt + 1, started_at = statement_timestamp(),
+           lease_owner = %(owner)s::text,
+           lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s::float8)
       FROM settled
-     WHERE step.execution_id = settled.execution_id AND step.position = %(joined)s::int
+     WHERE step.execution_id = settled.id AND step.position = %(following)s::int
        AND step.scope = '' AND step.status = 'pending'
- RETURNING step.id, step.step_id, step.attempt, step.status
-), turn AS (
-    SELECT execution_id AS run FROM settled
-), claimed AS (
-{_TAKE}), told AS (
-    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT %(run)s::uuid, 'step.completed', %(step_id)s::text, '', %(attempt)s::int,
-           jsonb_build_object()
+ RETURNING step.id, step.step_id, step.attempt
+), told AS (
+    {_TELL}
+{_TELL_COMPLETED}
+     UNION ALL
+{_TELL_STARTED})
+SELECT FALSE, claimed.id, claimed.attempt
+  FROM settled LEFT JOIN claimed ON TRUE
+"""
+
+# The only dependent counts this step, and is ready when this was the last that it waited for.
+_COUNT = """\
+joined AS (
+    UPDATE workflow_step_executions AS step
+       SET arrived = step.arrived + 1, live = step.live + 1,
+           status = CASE WHEN step.arrived + 1 < %(needed)s::int THEN step.status
+                         ELSE 'ready' END,
+           next_send_at =
+               CASE WHEN step.arrived + 1 = %(needed)s::int
+                    THEN statement_timestamp() + make_interval(secs => %(resend)s::float8) END
       FROM settled
+     WHERE step.execution_id = settled.id AND step.position = %(joined)s::int
+       AND step.scope = '' AND step.status = 'pending'
+ RETURNING step.step_id, step.status = 'ready' AS ready
+)"""
+_TELL_READY = """\
+    SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, '{}'::jsonb
+      FROM joined WHERE ready"""
+
+_JOIN = f"""
+{_HOLD}, {_SETTLE}, {_COUNT}, told AS (
+    {_TELL}
+{_TELL_COMPLETED}
      UNION ALL
-    SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, jsonb_build_object()
-      FROM joined WHERE status = 'ready'
+{_TELL_READY})
+SELECT coalesce(joined.ready, FALSE), NULL::uuid, 0
+  FROM settled LEFT JOIN joined ON TRUE
+"""
+
+# The same, and a step that follows in this message without depending on this one starts.
+_JOIN_AND_TAKE = f"""
+{_HOLD}, {_SETTLE}, {_COUNT}, {_TAKE.format(source="settled")}, told AS (
+    {_TELL}
+{_TELL_COMPLETED}
      UNION ALL
-    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb
-      FROM joined WHERE status = 'running'
+{_TELL_READY}
      UNION ALL
-    SELECT %(run)s::uuid, 'step.started', step_id, '', attempt, %(trace)s::jsonb FROM claimed
-)
-SELECT 'settled', NULL::uuid, 0 FROM settled
- UNION ALL
-SELECT CASE status WHEN 'running' THEN 'claimed' ELSE status END, id, attempt FROM joined
- UNION ALL
-SELECT 'claimed', id, attempt FROM claimed
+{_TELL_STARTED})
+SELECT coalesce(joined.ready, FALSE), claimed.id, claimed.attempt
+  FROM settled LEFT JOIN joined ON TRUE LEFT JOIN claimed ON TRUE
 """
 
 # The run's only exit settles: the run is completed with its output as the result.
@@ -131,20 +154,18 @@ WITH run AS (
     SELECT id FROM workflow_executions
      WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing AND exits_left = 1
        FOR UPDATE
-), settled AS (
-{_SETTLE}), ended AS (
+), {_SETTLE}, ended AS (
     UPDATE workflow_executions AS run
        SET status = 'completed', completed_at = statement_timestamp(), exits_left = 0,
            results = %(results)s::jsonb
       FROM settled
-     WHERE run.id = settled.execution_id
+     WHERE run.id = settled.id
  RETURNING run.id
 ), told AS (
-    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
-    SELECT id, 'step.completed', %(step_id)s::text, '', %(attempt)s::int, jsonb_build_object()
-      FROM ended
+    {_TELL}
+{_TELL_COMPLETED}
      UNION ALL
-    SELECT id, 'execution.completed', '', '', 0, jsonb_build_object() FROM ended
+    SELECT id, 'execution.completed', '', '', 0, '{{}}'::jsonb FROM ended
 )
 SELECT id FROM ended
 """
@@ -155,7 +176,7 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
     rows = statements.execute(
         _CLAIM,
         run=execution_id,
-        position=position,
+        following=position,
         owner=owner,
         lease=settings.ENGINE_LEASE_SECONDS,
         fetch=not contexts.is_kept(execution_id),
@@ -213,13 +234,19 @@ def complete(
     if not dependents:
         return _finish(claim, result, payload)
     joined = dependents[0]
+    needed = len(claim.definition.graph.dependencies[joined])
+    if following == joined:
+        if needed > 1:
+            return None
+        statement = _NEXT
+    else:
+        statement = _JOIN if following is None else _JOIN_AND_TAKE
     rows = statements.execute(
-        _COMPLETE,
+        statement,
         **payload,
-        needed=len(claim.definition.graph.dependencies[joined]),
+        needed=needed,
         joined=joined,
-        claim_joined=following == joined,
-        position=following if following != joined else None,
+        following=following,
         owner=claim.owner,
         lease=settings.ENGINE_LEASE_SECONDS,
         resend=settings.ENGINE_RESEND_SECONDS,
@@ -227,23 +254,20 @@ def complete(
     )
     if not rows:
         return None
-    ready: tuple[int, ...] = ()
+    [(ready, pk, attempt)] = rows
     taken = None
-    for kind, pk, attempt in rows:
-        if kind == "ready":
-            ready = (joined,)
-        elif kind == "claimed" and following is not None:
-            taken = Claim(
-                id=pk,
-                execution_id=claim.execution_id,
-                attempt=attempt,
-                step=claim.definition.steps[following],
-                definition=claim.definition,
-                run=claim.run,
-                owner=claim.owner,
-                trace=claim.trace,
-            )
-    return Advance(ready=ready), taken
+    if pk is not None and following is not None:
+        taken = Claim(
+            id=pk,
+            execution_id=claim.execution_id,
+            attempt=attempt,
+            step=claim.definition.steps[following],
+            definition=claim.definition,
+            run=claim.run,
+            owner=claim.owner,
+            trace=claim.trace,
+        )
+    return Advance(ready=(joined,) if ready else ()), taken
 
 
 def _finish(

@@ -1,4 +1,4 @@
-"""Figures of runs: once each, whatever becomes of the signal."""
+"""Figures of runs: once each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.models import User
 from engine import metrics
 from engine.models import Workflow, WorkflowExecution
 from engine.services import WorkflowEngine
-from engine.signals import execution_finished, reconciled
+from engine.signals import reconciled
 from engine.workflows import create_workflow
 from tests.analytics.runs import ended
 from tests.support.cast import work
@@ -41,10 +41,6 @@ def workflow(user: User) -> Workflow:
 def figures(run: WorkflowExecution) -> dict[str, tuple[float, str]]:
     rows = WorkflowExecutionMetric.objects.filter(execution=run)
     return {row.metric_name: (float(row.exact_value), row.metric_unit) for row in rows}
-
-
-# A worker of another test may sweep this database: what is committed here ends later than its sweep
-# looks.
 
 
 def counted(status: str = "completed") -> float:
@@ -106,19 +102,19 @@ def test_a_run_that_goes_on_has_no_figures(user: User, workflow: Workflow, statu
     assert figures(run) == {}
 
 
-def test_a_doubled_signal_counts_once(
+def test_recording_again_counts_once(
     user: User, workflow: Workflow, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     run, before = ended(workflow, user, steps=STEPS), counted()
     with django_capture_on_commit_callbacks(execute=True):
-        for _ in range(3):
-            execution_finished.send(sender=WorkflowExecution, execution_id=run.id)
+        assert [recording.record(run.id) for _ in range(3)] == [1, 0, 0]
     assert counted() == before + 1
     assert WorkflowExecutionMetric.objects.filter(execution=run).count() == 5
 
 
+@pytest.mark.usefixtures("no_workers")
 @pytest.mark.django_db(transaction=True)
-def test_signals_at_the_same_time_count_once(user: User, workflow: Workflow) -> None:
+def test_recorders_at_the_same_time_count_once(user: User, workflow: Workflow) -> None:
     run, before = ended(workflow, user, created=timezone.now(), steps=STEPS), counted()
     together = threading.Barrier(8)
     results = []
@@ -135,11 +131,12 @@ def test_signals_at_the_same_time_count_once(user: User, workflow: Workflow) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(results) == [False] * 7 + [True]
+    assert sorted(results) == [0] * 7 + [1]
     assert counted() == before + 1
     assert WorkflowExecutionMetric.objects.filter(execution=run).count() == 5
 
 
+@pytest.mark.usefixtures("no_workers")
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_does_not_count(user: User, workflow: Workflow) -> None:
     run, before = ended(workflow, user, created=timezone.now()), counted()
@@ -156,7 +153,7 @@ def test_what_is_rolled_back_does_not_count(user: User, workflow: Workflow) -> N
     assert counted() == before + 1
 
 
-def test_the_sweep_catches_up_on_lost_signals(
+def test_the_reconciler_has_the_figures_written(
     user: User, workflow: Workflow, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     before = counted("failed")
@@ -169,11 +166,6 @@ def test_the_sweep_catches_up_on_lost_signals(
     assert all(figures(run) for run in lost)
     assert figures(open_run) == {}
     assert counted("failed") == before + 3
-    assert recording.sweep() == 0
-
-
-def test_the_sweep_leaves_the_signal_its_time(user: User, workflow: Workflow) -> None:
-    ended(workflow, user, created=timezone.now(), seconds=0)
     assert recording.sweep() == 0
 
 
@@ -201,6 +193,7 @@ def test_a_retried_run_is_measured_again(
     run = start(definition(step("a"), step("b", "a")), user=user)
     with django_capture_on_commit_callbacks(execute=True):
         assert WorkflowEngine().cancel_workflow(run.id)
+        assert recording.sweep() == 1
     assert figures(run)["step_count"] == (2, "steps")
     # As the engine's retry does.
     WorkflowExecution.objects.filter(id=run.id).update(status="completed", metrics_recorded_at=None)
@@ -210,13 +203,11 @@ def test_a_retried_run_is_measured_again(
     assert figures(run)["success_rate"] == (1, "ratio")
 
 
-def test_the_engine_tells_when_a_run_ends(
-    user: User, django_capture_on_commit_callbacks: Callable[..., Any]
-) -> None:
+def test_a_run_of_the_engine_is_swept(user: User) -> None:
     run = start(definition(step("a"), step("b", "a")), user=user)
-    with django_capture_on_commit_callbacks(execute=True):
-        work(run)
+    work(run)
     assert run.status == "completed"
+    assert recording.sweep() == 1
     assert figures(run)["step_count"] == (2, "steps")
 
 
