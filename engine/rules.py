@@ -275,8 +275,14 @@ def _filled(template: str, variables: Mapping[str, Any]) -> Any:
     return "".join(written_pieces)
 
 
-def split_template(template: str) -> list[tuple[bool, str]]:
+def split_template(template: str) -> tuple[tuple[bool, str], ...]:
     """The parts of a text as (True, literal text) and (False, source of an expression)."""
+    if "${" not in template:
+        return ((True, template),)
+    return _cut(template) if len(template) > grammar.MAX_SOURCE else _cut_once(template)
+
+
+def _cut(template: str) -> tuple[tuple[bool, str], ...]:
     pieces: list[tuple[bool, str]] = []
     literal, position = "", 0
     while (start := template.find("${", position)) >= 0:
@@ -290,11 +296,14 @@ def split_template(template: str) -> list[tuple[bool, str]]:
             pieces.append((True, literal))
             literal = ""
         if end is None:
-            return [*pieces, (False, template[start : start + 80])]
+            return (*pieces, (False, template[start : start + 80]))
         pieces.append((False, template[start + 2 : end]))
         position = end + 1
     literal += template[position:]
-    return [*pieces, (True, literal)] if literal or not pieces else pieces
+    return (*pieces, (True, literal)) if literal or not pieces else tuple(pieces)
+
+
+_cut_once = lru_cache(maxsize=4096)(_cut)
 
 
 def _closing(template: str, start: int) -> int | None:

@@ -50,6 +50,7 @@ _MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a messag
 _FLUSH_SECONDS = 0.05  # how long steps that became ready may wait for others to share a message
 _KEY_DELAY = 30.0  # seconds until a step that found no key is tried again
 _DATABASE_DELAY = 1.0  # seconds until a step whose inputs could not be read is tried again
+_JSON = json.JSONEncoder(allow_nan=False)
 _RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries over a broken connection
 
 
@@ -259,7 +260,7 @@ def _reconnecting(act: Callable[[], Settled]) -> Settled:
 
 def _check_output(claim: Claim, result: StepResult, context: WorkflowContext) -> None:
     try:
-        size = len(json.dumps(result.output, allow_nan=False))
+        size = len(_JSON.encode(result.output))
     except (TypeError, ValueError, RecursionError) as error:
         raise StepRefused(f"The output is not JSON: {error}") from None
     if not isinstance(result.output, dict):
@@ -296,13 +297,21 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise StepTimedOut(f"The step took longer than its timeout of {seconds:g} s.")
-
-    before = signal.signal(signal.SIGALRM, stop)
+    if signal.getsignal(signal.SIGALRM) is not _time_is_up:
+        signal.signal(signal.SIGALRM, _time_is_up)
+    _Alarm.seconds = seconds
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+
+
+class _Alarm:
+    """The main thread's: one signal handler for all steps, since setting one is not cheap."""
+
+    seconds = 0.0
+
+
+def _time_is_up(signum: int, frame: FrameType | None) -> None:
+    raise StepTimedOut(f"The step took longer than its timeout of {_Alarm.seconds:g} s.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from core.fields import seal
 from core.ids import uuid7
@@ -56,24 +57,35 @@ WITH run AS (
 SELECT started_at FROM run
 """
 
-# Counters of many steps and what follows from them. Only a pending step changes its status, so
-# that a step that
-# was cancelled meanwhile keeps counting without coming back to life. Answers with the positions
-# that changed status.
+# Counters of many steps and what follows from them, with its events. Only a pending step changes
+# its status, so that a step that was cancelled meanwhile keeps counting without coming back to
+# life. Answers with the positions that are ready or skipped now.
 _ADVANCE = """
-UPDATE workflow_step_executions AS step
-   SET arrived = change.arrived,
-       live = change.live,
-       status = CASE WHEN step.status = 'pending' THEN change.status ELSE step.status END,
-       next_send_at = CASE WHEN step.status = 'pending' AND change.status = 'ready'
-                           THEN statement_timestamp() + make_interval(secs => %s) ELSE
-                           step.next_send_at END,
-       completed_at = CASE WHEN step.status = 'pending' AND change.status = 'skipped'
-                           THEN statement_timestamp() ELSE step.completed_at END
-  FROM unnest(%s::int[], %s::int[], %s::int[], %s::text[])
-       AS change (position, arrived, live, status)
- WHERE step.execution_id = %s AND step.scope = '' AND step.position = change.position
-RETURNING step.position, step.status
+WITH changed AS (
+    UPDATE workflow_step_executions AS step
+       SET arrived = change.arrived,
+           live = change.live,
+           status = CASE WHEN step.status = 'pending' THEN change.status ELSE step.status END,
+           next_send_at =
+               CASE WHEN step.status = 'pending' AND change.status = 'ready'
+                    THEN statement_timestamp() + make_interval(secs => %(resend)s::float8)
+                    ELSE step.next_send_at END,
+           completed_at = CASE WHEN step.status = 'pending' AND change.status = 'skipped'
+                               THEN statement_timestamp() ELSE step.completed_at END
+      FROM unnest(%(positions)s::int[], %(arrived)s::int[], %(live)s::int[], %(statuses)s::text[])
+           AS change (position, arrived, live, status)
+     WHERE step.execution_id = %(run)s::uuid AND step.scope = ''
+       AND step.position = change.position
+ RETURNING step.position, step.step_id, step.status,
+           step.status = change.status AND step.status <> 'pending' AS flipped
+), told AS (
+    INSERT INTO workflow_execution_events (execution_id, kind, step_id, scope, attempt, data)
+    SELECT %(run)s::uuid, 'step.' || status, step_id, '', 0, '{}'::jsonb
+      FROM changed
+     WHERE flipped AND (status = 'skipped' OR position IS DISTINCT FROM %(untold)s::int)
+     ORDER BY status DESC, position
+)
+SELECT position, status FROM changed WHERE flipped ORDER BY position
 """
 
 # Ends every step of a run that is in one of these states, and says so in the history.
@@ -183,8 +195,9 @@ def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     It runs below Django's cursor, which would neither prepare the statement nor send the parameters
     apart from it. Errors are Django's.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
         cursor.execute(_current(statement), parameters, prepare=True)
         return cursor.fetchall()
 
@@ -192,7 +205,12 @@ def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
 def _current(statement: str) -> str:
     # PostgreSQL keeps a prepared plan while a table grows from empty, when reading all of it was
     # best. A new text is planned anew: after one second, two, four ... of the process's life.
-    return f"{statement}-- {int(time.monotonic() - _STARTED).bit_length()}"
+    return _text(statement, int(time.monotonic() - _STARTED).bit_length())
+
+
+@lru_cache(maxsize=64)
+def _text(statement: str, generation: int) -> str:
+    return f"{statement}-- {generation}"
 
 
 def advance(
@@ -200,28 +218,31 @@ def advance(
     changes: Sequence[tuple[int, int, int, str]],
     *,
     resend_after: timedelta,
-) -> tuple[list[int], list[int]]:
-    """Writes (position, arrived, live, status that a pending step takes).
+    untold: int | None = None,
+) -> list[int]:
+    """Writes (position, arrived, live, status that a pending step takes), and the events of those
+    that are ready or skipped now.
+
+    Args:
+        untold: the position whose readiness gets no event.
 
     Returns:
-        The positions that are ready and those that are skipped now, of those that were to become
-        so.
+        The positions that are ready now, of those that were to become so.
     """
     if not changes:
-        return [], []
+        return []
     positions, arrived, live, statuses = (list(column) for column in zip(*changes, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ADVANCE,
-            [resend_after.total_seconds(), positions, arrived, live, statuses, execution_id],
-        )
-        stored = dict(cursor.fetchall())
-    wanted = dict(zip(positions, statuses, strict=True))
-    flipped = {n: status for n, status in stored.items() if wanted[n] == status}
-    return (
-        sorted(n for n, status in flipped.items() if status == StepStatus.READY),
-        sorted(n for n, status in flipped.items() if status == StepStatus.SKIPPED),
+    rows = execute(
+        _ADVANCE,
+        run=execution_id,
+        positions=positions,
+        arrived=arrived,
+        live=live,
+        statuses=statuses,
+        untold=untold,
+        resend=resend_after.total_seconds(),
     )
+    return [position for position, status in rows if status == StepStatus.READY]
 
 
 def cancel_steps(execution_id: UUID, statuses: Sequence[str]) -> None:

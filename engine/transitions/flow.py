@@ -69,14 +69,13 @@ def advance(
         ).values_list("position", "arrived", "live")
     }
     changes = propagate(definition.graph, settled, counts, spread=not run.failing)
-    ready = write(run, definition, changes, claiming=claiming)
+    ready = write(run, changes, claiming=claiming)
     finish(run, definition)
     return Advance(ready=tuple(ready) if run.status == Status.RUNNING else ())
 
 
 def write(
     run: WorkflowExecution,
-    definition: WorkflowDefinition,
     changes: Changes,
     *,
     claiming: int | None = None,
@@ -85,17 +84,13 @@ def write(
     status = dict.fromkeys(changes.counts, str(StepStatus.PENDING))
     status |= dict.fromkeys(changes.ready, str(StepStatus.READY))
     status |= dict.fromkeys(changes.skipped, str(StepStatus.SKIPPED))
-    ready, skipped = statements.advance(
+    # A step that is claimed in the same breath starts without having been ready for anybody.
+    claimable = run.status == Status.RUNNING and not run.failing
+    ready = statements.advance(
         run.id,
         [(n, *changes.counts[n], status[n]) for n in sorted(changes.counts)],
         resend_after=resend_after(),
-    )
-    ids = definition.steps
-    # A step that is claimed in the same breath starts without having been ready for anybody.
-    claimable = run.status == Status.RUNNING and not run.failing
-    history.record_steps(history.STEP_SKIPPED, run.id, [ids[n].id for n in skipped])
-    history.record_steps(
-        history.STEP_READY, run.id, [ids[n].id for n in ready if n != claiming or not claimable]
+        untold=claiming if claimable else None,
     )
     if changes.exits:
         run.exits_left -= changes.exits

@@ -129,7 +129,7 @@ def _reopen(run: WorkflowExecution, definition: WorkflowDefinition) -> None:
             else:
                 ready.skipped.append(position)
                 dead.append(position)
-    flow.write(run, definition, ready)
+    flow.write(run, ready)
     for position in dead:
         settled = Settled(position=position, open=frozenset())
         counts = {
@@ -138,7 +138,7 @@ def _reopen(run: WorkflowExecution, definition: WorkflowDefinition) -> None:
                 position__in=list(affected(graph, settled))
             ).values_list("position", "arrived", "live")
         }
-        flow.write(run, definition, propagate(graph, settled, counts))
+        flow.write(run, propagate(graph, settled, counts))
 
 
 def _send_ready(run: WorkflowExecution) -> Advance:
