@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('workflow_analytics', '0001_initial'),
-        ('workflow_engine', '0004_hot_rows'),
+        ('workflow_engine', '0006_hot_rows'),
     ]
 
     operations = [
