@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -26,17 +25,31 @@ class StepCall(Protocol):
 
 
 _KEPT = 16
-_starts: dict[UUID, WorkflowContext] = {}
+# By run: what it was started with, and the facts that expressions read as `run`.
+_starts: dict[UUID, tuple[WorkflowContext, JsonObject]] = {}
 
 
 def start_context(run: WorkflowExecution) -> WorkflowContext:
     """What the run was started with, which never changes: the last few are kept in memory."""
+    return _start(run)[0]
+
+
+def _start(run: WorkflowExecution) -> tuple[WorkflowContext, JsonObject]:
     start = _starts.get(run.id)
     if start is None:
-        start = _starts[run.id] = _read(run)
+        start = _starts[run.id] = _read(run), _facts(run)
         while len(_starts) > _KEPT:
             _starts.pop(next(iter(_starts)), None)
     return start
+
+
+def _facts(run: WorkflowExecution) -> JsonObject:
+    return {
+        "id": str(run.id),
+        "workflow_id": str(run.workflow_id),
+        "user_id": str(run.user_id),
+        "started_at": run.started_at.isoformat() if run.started_at else None,
+    }
 
 
 def is_kept(execution_id: UUID) -> bool:
@@ -69,17 +82,20 @@ def step_context(
         known: `{id: {"status", "output"}}` of completed steps that need not be read again; what is
             read is added.
     """
-    start = start_context(run)
-    return replace(
-        start,
+    start, facts = _start(run)
+    return WorkflowContext(
+        user_id=start.user_id,
+        session_id=start.session_id,
         data=variables(run, definition, definition.step(call.step_id).reads, known),
         metadata={
             **start.metadata,
-            "execution_id": str(run.id),
+            "execution_id": facts["id"],
             "step_execution_id": str(call.id),
             "attempt": call.attempt,
-            "idempotency_key": f"{run.id}/{call.step_id}/",
+            "idempotency_key": f"{facts['id']}/{call.step_id}/",
         },
+        created_at=start.created_at,
+        updated_at=start.updated_at,
     )
 
 
@@ -91,17 +107,12 @@ def variables(
 ) -> JsonObject:
     """The variables of expressions that read these steps."""
     known = {} if known is None else known
+    start, facts = _start(run)
     read = read_outputs(run.id, definition, [n for n in reads if n not in known])
-    facts = {
-        "id": str(run.id),
-        "workflow_id": str(run.workflow_id),
-        "user_id": str(run.user_id),
-        "started_at": run.started_at.isoformat() if run.started_at else None,
-    }
     data = step_data(
-        inputs=start_context(run).data,
+        inputs=start.data,
         outputs={n: known[n] for n in reads if n in known} | read,
-        run=facts,
+        run=dict(facts),
     )
     known.update((n, each) for n, each in read.items() if each["status"] == "completed")
     return data

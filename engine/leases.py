@@ -30,21 +30,23 @@ class LeaseKeeper:
     @contextmanager
     def hold(self, step_execution_id: UUID, attempt: int) -> Iterator[None]:
         """Renews the lease of this attempt as long as the block runs."""
-        with self._lock:
-            self._held[step_execution_id] = attempt
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
-                self._thread.start()
+        self._held[step_execution_id] = attempt
+        if self._thread is None:
+            self._start()
         try:
             yield
         finally:
-            with self._lock:
-                self._held.pop(step_execution_id, None)
+            self._held.pop(step_execution_id, None)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
+                self._thread.start()
 
     def _renew(self) -> None:
         while not self._stop.wait(lease().total_seconds() / 3):
-            with self._lock:
-                held = list(self._held.items())
+            held = list(self._held.copy().items())  # the copy is one operation, as steps' are
             if not held:
                 continue
             try:

@@ -297,8 +297,9 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    if signal.getsignal(signal.SIGALRM) is not _time_is_up:
+    if not _Alarm.handled:
         signal.signal(signal.SIGALRM, _time_is_up)
+        _Alarm.handled = True
     _Alarm.seconds = seconds
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -308,8 +309,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class _Alarm:
-    """The main thread's: one signal handler for all steps, since setting one is not cheap."""
+    """The main thread's. One signal handler serves all steps, since setting one is not cheap."""
 
+    handled = False
     seconds = 0.0
 
 
