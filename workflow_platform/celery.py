@@ -8,8 +8,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import task_postrun, task_prerun
 
+from workflow_platform import transport
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workflow_platform.settings")
 
+transport.install()
 app = Celery("workflow_platform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery would close the database's connection around every task, which costs more than a step.

@@ -9,6 +9,8 @@ waited sees the row as it is then.
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -180,7 +182,7 @@ def claim(execution_id: UUID, position: int, *, owner: str, trace: JsonObject) -
         owner=owner,
         lease=settings.ENGINE_LEASE_SECONDS,
         fetch=not contexts.is_kept(execution_id),
-        trace=Jsonb({"owner": owner, **trace}),
+        trace=_told(owner, **trace),
     )
     if not rows:
         return None
@@ -250,7 +252,7 @@ def complete(
         owner=claim.owner,
         lease=settings.ENGINE_LEASE_SECONDS,
         resend=settings.ENGINE_RESEND_SECONDS,
-        trace=Jsonb({"owner": claim.owner, **claim.trace}),
+        trace=_told(claim.owner, **claim.trace),
     )
     if not rows:
         return None
@@ -286,3 +288,9 @@ def _finish(
 def _sealed(field: str, pk: UUID, value: JsonObject) -> str | None:
     sealed = seal(StepExecution, pk, field, value)
     return None if sealed is None else sealed.text
+
+
+@lru_cache(maxsize=64)
+def _told(owner: str, **trace: str | None) -> str:
+    """What the events of a message's steps say of it; one text for all of them."""
+    return json.dumps({"owner": owner, **trace})
