@@ -25,6 +25,8 @@ def worker(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """One `celery worker` while the block runs."""
     application, queue = side
+    if side == BASELINE:  # without Celery's care for Django's connections around each task
+        env = {**(env or {}), "DJANGO_SETTINGS_MODULE": ""}
     command = [
         sys.executable, "-m", "celery", "--quiet", "-A", application, "worker",
         "-Q", queue, "-P", pool, "-c", str(concurrency), "-n", f"{queue}@bench",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.test import override_settings
 
 from benchmarks import workers
@@ -49,9 +51,15 @@ def compare(
 ) -> Outcome:
     """Both sides in turn; then the platform with one message a step."""
     steps = shape.steps * runs
-    ours, raw = rounds(shape, runs=runs, count=options.rounds)
+    ours, raw, forgetful = rounds(
+        (Platform(), RawCelery(), RawCelery(keeps=False)), shape, runs=runs, count=options.rounds
+    )
     unfused, beside = rounds(
-        shape, runs=runs, count=min(options.rounds, _UNFUSED_ROUNDS), fused=False
+        (Platform(), RawCelery()),
+        shape,
+        runs=runs,
+        count=min(options.rounds, _UNFUSED_ROUNDS),
+        fused=False,
     )
     ratio = ours.over(raw)
     table = Table(
@@ -60,6 +68,12 @@ def compare(
         rows=[
             ("platform", ours.text(), ratio.text(2), str(len(ours.values))),
             ("raw Celery", raw.text(), "1", str(len(raw.values))),
+            (
+                "raw Celery, keeping no result that leads to one other task",
+                forgetful.text(),
+                forgetful.over(raw).text(2),
+                str(len(forgetful.values)),
+            ),
             (
                 "platform, a message a step",
                 unfused.text(),
@@ -77,10 +91,11 @@ def compare(
     return Outcome(tables=[table], bars=[bar], heading=title, speeds=speeds)
 
 
-def rounds(shape: Shape, *, runs: int, count: int, fused: bool = True) -> tuple[Series, Series]:
-    """Steps a second of the platform and of raw Celery, one round of each after the other."""
-    sides: tuple[Side, Side] = Platform(), RawCelery()
-    speeds: tuple[list[float], list[float]] = [], []
+def rounds(
+    sides: Sequence[Side], shape: Shape, *, runs: int, count: int, fused: bool = True
+) -> list[Series]:
+    """Steps a second of each side, one round of each after the other."""
+    speeds: list[list[float]] = [[] for _ in sides]
     with (
         override_settings(ENGINE_FUSE=fused),
         workers.both(pool="prefork", concurrency=CONCURRENCY, fused=fused),
@@ -90,4 +105,4 @@ def rounds(shape: Shape, *, runs: int, count: int, fused: bool = True) -> tuple[
         for _ in range(count):
             for side, found in zip(sides, speeds, strict=True):
                 found.append(shape.steps * runs / side.seconds(shape, runs=runs, poll=_POLL))
-    return Series.of(speeds[0]), Series.of(speeds[1])
+    return [Series.of(found) for found in speeds]
