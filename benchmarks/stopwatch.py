@@ -13,6 +13,7 @@ import psycopg
 from celery import Celery
 
 from core.keys.ring import DataKeys
+from engine import prepared
 
 
 @dataclass(kw_only=True, slots=True)
@@ -43,7 +44,8 @@ class Spent:
 def watching() -> Iterator[Spent]:
     """Measures the block. Publishing counts without what it spends inside on the other parts."""
     spent = Spent(total=0, statements=Part(), encryption=Part(), publishing=Part())
-    watched: list[tuple[type, str, Part]] = [
+    watched: list[tuple[Any, str, Part]] = [
+        (prepared, "run", spent.statements),
         (psycopg.Cursor, "execute", spent.statements),
         (psycopg.Connection, "commit", spent.statements),
         (DataKeys, "seal", spent.encryption),

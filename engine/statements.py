@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.fields import seal
 from core.ids import uuid7
+from engine import prepared
 from engine.definition import WorkflowDefinition
 from engine.models import StepStatus, WorkflowExecution
 
-_STARTED = time.monotonic()
+_thread = threading.local()
 
 # A new run with all its steps, of which the roots are ready.
 _START = """
@@ -190,27 +190,20 @@ def start_run(
 
 
 def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows that a statement answers with.
-
-    It runs below Django's cursor, which would neither prepare the statement nor send the parameters
-    apart from it. Errors are Django's.
-    """
-    database = connections[DEFAULT_DB_ALIAS]
+    """The rows that a prepared statement answers with. Errors are Django's."""
+    database = _database()
     database.ensure_connection()
-    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
-        cursor.execute(_current(statement), parameters, prepare=True)
-        return cursor.fetchall()
+    with database.wrap_database_errors:
+        return prepared.run(database.connection, statement, parameters)
 
 
-def _current(statement: str) -> str:
-    # PostgreSQL keeps a prepared plan while a table grows from empty, when reading all of it was
-    # best. A new text is planned anew: after one second, two, four ... of the process's life.
-    return _text(statement, int(time.monotonic() - _STARTED).bit_length())
-
-
-@lru_cache(maxsize=64)
-def _text(statement: str, generation: int) -> str:
-    return f"{statement}-- {generation}"
+def _database() -> BaseDatabaseWrapper:
+    """This thread's, which Django takes long to find."""
+    try:
+        database: BaseDatabaseWrapper = _thread.database
+    except AttributeError:
+        database = _thread.database = connections[DEFAULT_DB_ALIAS]
+    return database
 
 
 def advance(
