@@ -62,4 +62,6 @@ def _task(
         ignore_result=True,  # else the sender subscribes to the result of each message
         queue=task.queue,
         time_limit=limit,
+        argsrepr=f"run {execution_id}",  # else Celery writes out the arguments for each message
+        kwargsrepr="{}",
     )

@@ -144,7 +144,7 @@ def _run(
             return _failed(claim, failure, received=received, started=started), None
         failpoints.reach("after_effect")
         elapsed = time.monotonic() - started
-        metrics.step_duration.labels(step.step_type).observe(elapsed)
+        metrics.duration_of(step.step_type).observe(elapsed)
         payload, elapsed_ms = received, round(elapsed * 1000)
         if (waiting_for := result.waiting_for) is not None:
             return _settled(
@@ -243,7 +243,7 @@ def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -
         logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
         return None
     if settled is not None:
-        metrics.steps_settled.labels(claim.step.step_type, outcome).inc()
+        metrics.settled(claim.step.step_type, outcome).inc()
     return settled
 
 
