@@ -297,9 +297,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    if not _Alarm.handled:
+    if signal.getsignal(signal.SIGALRM) is not _time_is_up:
         signal.signal(signal.SIGALRM, _time_is_up)
-        _Alarm.handled = True
     _Alarm.seconds = seconds
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -311,7 +310,6 @@ def time_limit(seconds: float) -> Iterator[None]:
 class _Alarm:
     """The main thread's. One signal handler serves all steps, since setting one is not cheap."""
 
-    handled = False
     seconds = 0.0
 
 

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflow_analytics', '0001_initial'),
-        ('workflow_engine', '0006_hot_rows'),
+        ('workflow_analytics', '0002_sealed_suggestions'),
+        ('workflow_engine', '0008_hot_rows'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflow_engine', '0005_steps_to_send_by_queue'),
+        ('workflow_engine', '0007_idempotency_by_workflow'),
     ]
 
     operations = [
