@@ -211,6 +211,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expire_seconds": 30},
     },
     "engine.expire_results": {"task": "engine.expire_results", "schedule": 86_400.0},
+    "core.rotate_keys": {"task": "core.rotate_keys", "schedule": 3_600.0},
+    "core.reencrypt": {
+        "task": "core.reencrypt",
+        "schedule": 20.0,
+        "options": {"expire_seconds": 20},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True

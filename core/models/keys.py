@@ -87,7 +87,8 @@ class Reencryption(models.Model):
         max_length=100, blank=True, default="", help_text="Primary key that it has come to."
     )
     moved = models.BigIntegerField(default=0, help_text="Values sealed anew in this pass.")
-    left = models.BigIntegerField(default=0, help_text="Old values that it had to leave.")
+    busy = models.BigIntegerField(default=0, help_text="Old values that somebody had locked.")
+    unreadable = models.BigIntegerField(default=0, help_text="Old values that nobody can open.")
     started_at = models.DateTimeField(null=True, help_text="Of the pass.")
     finished_at = models.DateTimeField(null=True, help_text="Empty while it goes on.")
 
