@@ -29,7 +29,7 @@ test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a p
 faults: $(VENV)/development ## Inject every fault (an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
 	@$(BIN)/python -m tests.faults $(if $(filter-out 0 no false,$(SUBSET)),--subset) $(if $(FAULT),--fault $(FAULT)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
-check: setup lint types layers migrations deploy-check test ## Everything that CI checks
+check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests
 
@@ -48,6 +48,26 @@ migrations: setup ## Every model change has its migration
 
 deploy-check: setup ## Django's checks under production settings
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: security lock licences
+# Left out: hashes of the lock files, and the placeholder that documents the form of addresses.
+security: setup ## Weak spots in the code, and secrets that slipped in
+	@# Its log tells of every line that was looked at twice.
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml . 2>$(VENV)/bandit.log || { cat $(VENV)/bandit.log; exit 1; }
+	{ git ls-files -z --cached --others --exclude-standard 2>/dev/null \
+		|| find . -type f -not -path './.*' -not -path './var/*' -print0; } \
+		| xargs -0 $(BIN)/detect-secrets-hook \
+			--exclude-files '^requirements(-dev)?\.lock$$' --exclude-lines '//user:password@'
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
+
+lock: $(if $(wildcard $(BIN)/uv),,setup) ## Write the lock files anew, after a change of requirements.txt or requirements-dev.txt
+	$(LOCK) requirements.txt --output-file requirements.lock
+	$(LOCK) requirements-dev.txt --output-file requirements-dev.lock
+
+licences: $(if $(wildcard $(BIN)/uv),,setup) ## Write docs/licences.md anew
+	$(BIN)/python -m tests.licences
 
 .PHONY: bench
 bench: $(VENV)/runtime $(if $(filter-out 0 no false,$(PEERS)),$(VENV)/peers/installed) ## Measure beside raw Celery; LOAD=W1 ROUNDS=2 for a part, CHECK=1 to judge, PEERS=1 for others
@@ -77,11 +97,11 @@ $(VENV)/home:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@printf '%s' '$(CURDIR)' > $@
 
-$(VENV)/runtime: requirements.txt $(VENV)/home
+$(VENV)/runtime: requirements.lock $(VENV)/home
 	@echo 'Installing what it needs (a minute, once) ...'
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $@
 
-$(VENV)/development: requirements-dev.txt $(VENV)/runtime
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+$(VENV)/development: requirements-dev.lock $(VENV)/runtime
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@

@@ -212,7 +212,7 @@ def _failed(
         error=error,
         failures=failures,
         policy=claim.step.retry,
-        random=random.random(),  # noqa: S311 - jitter
+        random=random.random(),  # noqa: S311 # nosec B311 # jitter
     )
     if decision.retry:
         delay = decision.delay_seconds

@@ -145,7 +145,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "core.api.errors.exception_handler",
     "PAGE_SIZE": 50,
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}  # nosec B105 # a name of theirs
 SPECTACULAR_SETTINGS = {
     "TITLE": "Workflow platform",
     "VERSION": "1",

@@ -11,7 +11,7 @@ class Via(models.TextChoices):
     """How somebody came in."""
 
     SESSION = "session"
-    TOKEN = "token"  # noqa: S105 - a word, not a token
+    TOKEN = "token"  # noqa: S105 # nosec B105 # a word
     COMMAND = "command"
     SYSTEM = "system"
     ANONYMOUS = "anonymous"

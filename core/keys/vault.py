@@ -45,7 +45,7 @@ class Vault:
         self._lock = threading.Lock()
         self._client = hvac.Client(
             url=address,
-            token="",  # else it would look for one in the environment and in the home folder
+            token="",  # nosec B106 # none: else it would look for one in the environment and in the home folder
             namespace=namespace or None,
             verify=ca_cert or True,
             timeout=TIMEOUT_SECONDS,
@@ -104,7 +104,7 @@ class Vault:
         role_id, secret_id = self._role
         if role_id:
             # Without the token that has run out, which would be refused here too.
-            self._client.token = ""
+            self._client.token = ""  # nosec B105 # none
             self._client.auth.approle.login(role_id=role_id, secret_id=secret_id)
         elif self._token_file:
             self._client.token = Path(self._token_file).read_text(encoding="ascii").strip()

@@ -14,7 +14,7 @@ from core.models import User
 from tests.analytics.runs import ended
 from tests.support.cast import Cast
 
-SECRET = "what somebody wrote"
+SECRET = "what somebody wrote"  # pragma: allowlist secret - made up
 MODELS = (WorkflowExecutionMetric, WorkflowLearningData, AIStepExecution, AIWorkflowGeneration)
 READERS = ("read_feedback", "read_ai_text", "read_ai_requirements")
 

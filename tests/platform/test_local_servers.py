@@ -78,7 +78,7 @@ def test_a_first_start_gives_two_private_servers(folder: Path) -> None:
             assert client.ping()
             assert client.config_get("port") == {"port": "0"}
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            connect(servers.environment, password="wrong")
+            connect(servers.environment, password="wrong")  # pragma: allowlist secret - made up
         with (
             pytest.raises(redis.AuthenticationError),
             redis.Redis(unix_socket_path=str(valkey.socket), retry=NO_RETRY) as client,

@@ -80,7 +80,7 @@ def test_check_holds_every_check() -> None:
     prerequisites = re.search(r"^check: (.*?) ##", MAKEFILE, flags=re.MULTILINE)
     assert prerequisites is not None
     assert prerequisites[1].split() == [
-        *("setup", "lint", "types", "layers", "migrations", "deploy-check", "test")
+        *("setup", "lint", "types", "layers", "migrations", "deploy-check", "security", "test")
     ]
 
 

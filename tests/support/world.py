@@ -28,7 +28,7 @@ from tests.support.cast import SAMPLE, member, work
 from tests.support.workflows import start
 
 ROLES = ("anonymous", "outsider", "viewer", "runner", "editor", "admin", "other admin")
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # pragma: allowlist secret - made up
 Names = dict[str, str]
 
 

@@ -38,7 +38,7 @@ class Surroundings:
     @property
     def url(self) -> str:
         """The web as this machine reaches it."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 compared, not bound
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 # nosec B104 # compared
         return f"http://{everywhere.get(self.host, self.host)}:{self.port}"
 
 

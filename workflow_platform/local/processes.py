@@ -41,7 +41,7 @@ def start(
     `when_orphaned` is the signal that the kernel sends it should this process die. Call it from the
     main thread: the kernel counts the death of the starting thread.
     """
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603 # the Procfile's commands
         command,
         env=env,
         cwd=folder,

@@ -20,7 +20,7 @@ from workflow_platform.local.valkey import Valkey
 #: Where root's servers keep their data when DATA_DIR lies below a folder closed to other users.
 REACHABLE_HOME = Path("/var/lib/workflow-platform")
 #: Not TMPDIR, which may be long: a socket's path holds about 107 bytes.
-SOCKETS_PARENT = Path("/tmp")  # noqa: S108 the folder in it is made by mkdtemp, 0700
+SOCKETS_PARENT = Path("/tmp")  # noqa: S108 # nosec B108 # the folder in it is mkdtemp's
 
 
 class LocalServers:

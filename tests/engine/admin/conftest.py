@@ -18,6 +18,7 @@ from tests.support.cast import ASK, work
 from tests.support.workflows import calls, definition, start, step
 
 SCRIPT = "<script>alert(1)</script>"
+PLAIN = "the-plain-secret"
 INPUTS = {
     "type": "object",
     "properties": {"amount": {"type": "number", "default": 5}, "secret": {"type": "string"}},
@@ -92,7 +93,7 @@ def workflow(operator: User) -> Workflow:
 
 @pytest.fixture
 def waiting_run(workflow: Workflow, operator: User) -> WorkflowExecution:
-    data = {"amount": 5, "secret": "the-plain-secret"}
+    data = {"amount": 5, "secret": PLAIN}
     return work(start(workflow, user=operator, data=data))
 
 
@@ -114,7 +115,7 @@ def schedule(workflow: Workflow, operator: User) -> WorkflowSchedule:
         user=operator,
         cron="30 6 * * 1-5",
         timezone="Europe/Berlin",
-        context={"amount": 1, "secret": "the-plain-secret"},
+        context={"amount": 1, "secret": PLAIN},
     )
     save_schedule(made)
     return made

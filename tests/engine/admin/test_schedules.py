@@ -16,7 +16,7 @@ from core.models import User
 from engine.admin.schedules import upcoming
 from engine.models import ScheduleFire, Workflow, WorkflowExecution, WorkflowSchedule
 from engine.schedules import fire
-from tests.engine.admin.conftest import Staff, text, url
+from tests.engine.admin.conftest import PLAIN, Staff, text, url
 
 FIRES = {
     "fires-TOTAL_FORMS": "0",
@@ -101,7 +101,7 @@ def test_who_may_not_read_the_context_keeps_it(staff: Staff, schedule: WorkflowS
     assert client.post(page, values(schedule.workflow)).status_code == 302
     schedule.refresh_from_db()
     assert schedule.name == "Nightly"
-    assert schedule.context == {"amount": 1, "secret": "the-plain-secret"}
+    assert schedule.context == {"amount": 1, "secret": PLAIN}
 
 
 def test_switching_several(admin_client: Client, schedule: WorkflowSchedule) -> None:
