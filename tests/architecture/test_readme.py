@@ -19,7 +19,10 @@ from engine.formulas import FORMULAS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAPERS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md")
+PAPERS = (
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md"),
+    "THREAT_MODEL.md",
+)
 OPENAPI: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
 HERE = "http://127.0.0.1:8000"
 ADDRESSES = ("/admin/", "/api/docs", "/health/live", "/health/ready", "/metrics")
