@@ -175,7 +175,10 @@ def broker_url(redis_url: str) -> str:
 
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,
+    # A worker that is killed takes the few messages with it that it had fetched: their steps are
+    # READY rows and are sent again. Keeping them in Redis too would cost two round trips a message,
+    # and would deliver them twice an hour later.
+    "ack_emulation": False,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
