@@ -30,7 +30,14 @@ else:
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
-__all__ = ["EncryptedJSONField", "EncryptedTextField", "Sealed", "open_sealed", "seal"]
+__all__ = [
+    "EncryptedJSONField",
+    "EncryptedTextField",
+    "Sealed",
+    "encrypted_field",
+    "open_sealed",
+    "seal",
+]
 
 
 class EncryptedAttribute(DeferredAttribute):
@@ -70,7 +77,11 @@ class EncryptedField(_Field):
 
     def seal(self, pk: Any, value: Any, owner: Owner = INSTALLATION) -> Sealed:
         """Encrypt a plain value for the row `pk`."""
-        return data_keys.seal(self.encode(value), place=self.place(pk), owner=owner)
+        return self.seal_encoded(pk, self.encode(value), owner)
+
+    def seal_encoded(self, pk: Any, plaintext: bytes, owner: Owner = INSTALLATION) -> Sealed:
+        """Encrypt what `encode` gave for the row `pk`."""
+        return data_keys.seal(plaintext, place=self.place(pk), owner=owner)
 
     def open(self, pk: Any, sealed: Sealed) -> Any:
         """Decrypt the value of the row `pk`."""
@@ -199,15 +210,16 @@ def seal(
     Args:
         owner: whose key seals it; who destroys that owner's keys destroys the value.
     """
-    return None if value is None else _encrypted(model, field).seal(pk, value, owner)
+    return None if value is None else encrypted_field(model, field).seal(pk, value, owner)
 
 
 def open_sealed(model: type[models.Model], pk: Any, field: str, sealed: Sealed | None) -> Any:
     """Decrypt what `values()` gave for one row's field. None stays None."""
-    return None if sealed is None else _encrypted(model, field).open(pk, sealed)
+    return None if sealed is None else encrypted_field(model, field).open(pk, sealed)
 
 
-def _encrypted(model: type[models.Model], name: str) -> EncryptedField:
+def encrypted_field(model: type[models.Model], name: str) -> EncryptedField:
+    """The encrypted field of this name. Raises TypeError where it is not one."""
     field = model._meta.get_field(name)
     if not isinstance(field, EncryptedField):
         raise TypeError(f"{model.__name__}.{name} is not an encrypted field")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import signal
@@ -18,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from core.errors import KeyUnavailable, PlatformError
+from core.errors import InvalidInput, KeyUnavailable, PlatformError
 from engine import (
     canvas,
     contexts,
@@ -38,6 +37,7 @@ from engine.definition import WorkflowDefinition
 from engine.errors import DatabaseUnavailable, OutputTooLarge, StepFailed, StepRefused, StepTimedOut
 from engine.step import StepResult, as_result
 from engine.transitions import checkpoint, steps
+from engine.transitions.checkpoint import OUTPUT
 from engine.transitions.flow import Advance
 from engine.transitions.steps import Claim
 
@@ -50,7 +50,6 @@ _MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a messag
 _FLUSH_SECONDS = 0.05  # how long steps that became ready may wait for others to share a message
 _KEY_DELAY = 30.0  # seconds until a step that found no key is tried again
 _DATABASE_DELAY = 1.0  # seconds until a step whose inputs could not be read is tried again
-_JSON = json.JSONEncoder(allow_nan=False)
 _RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries over a broken connection
 
 
@@ -133,7 +132,7 @@ def _run(
                 if not executor.validate(step, context):
                     raise StepRefused("The configuration does not fit the step type.")
                 result = as_result(executor.execute(step, context))
-            _check_output(claim, result, context)
+            output = _checked(claim, result, context)
         except PlatformError as error:
             return _failed(claim, error, received=received, started=started), None
         except BaseException as error:
@@ -156,7 +155,12 @@ def _run(
             claim,
             "completed",
             lambda: _complete(
-                claim, result, received=payload, elapsed_ms=elapsed_ms, following=following
+                claim,
+                result,
+                output=output,
+                received=payload,
+                elapsed_ms=elapsed_ms,
+                following=following,
             ),
         )
     if settled is None:
@@ -178,13 +182,19 @@ def _complete(
     claim: Claim,
     result: StepResult,
     *,
+    output: bytes,
     received: JsonObject,
     elapsed_ms: int,
     following: int | None,
 ) -> tuple[Advance, Claim | None] | None:
     if settings.ENGINE_FAST_PATH:
         settled = checkpoint.complete(
-            claim, result, received=received, elapsed_ms=elapsed_ms, following=following
+            claim,
+            result,
+            output=output,
+            received=received,
+            elapsed_ms=elapsed_ms,
+            following=following,
         )
         if settled is not None:
             return settled
@@ -258,19 +268,21 @@ def _reconnecting(act: Callable[[], Settled]) -> Settled:
     return act()
 
 
-def _check_output(claim: Claim, result: StepResult, context: WorkflowContext) -> None:
-    try:
-        size = len(_JSON.encode(result.output))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise StepRefused(f"The output is not JSON: {error}") from None
+def _checked(claim: Claim, result: StepResult, context: WorkflowContext) -> bytes:
+    """The output as it will be stored, before it is encrypted."""
     if not isinstance(result.output, dict):
         raise StepRefused("The output is not an object.")
-    if size > MAX_OUTPUT_BYTES:
+    try:
+        output = OUTPUT.encode(result.output)
+    except InvalidInput as error:
+        raise StepRefused(f"The output is not JSON: {error.problems[0].message}") from None
+    if len(output) > MAX_OUTPUT_BYTES:
         raise OutputTooLarge(
-            f"The output has {size:,} bytes; at most {MAX_OUTPUT_BYTES:,} are stored."
+            f"The output has {len(output):,} bytes; at most {MAX_OUTPUT_BYTES:,} are stored."
         )
     if claim.step.validation_rules is not None and result.waiting_for is None:
         check_rules(claim.step.validation_rules, result.output, context)
+    return output
 
 
 def check_rules(validation_rules: JsonObject, output: JsonObject, context: WorkflowContext) -> None:

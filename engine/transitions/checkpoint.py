@@ -18,13 +18,16 @@ from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from core.encryption import Sealed
-from core.fields import seal
+from core.fields import encrypted_field, seal
 from engine import contexts, definitions, failpoints, statements
 from engine.context import JsonObject
 from engine.models import ExecutionStatus, StepExecution, WorkflowExecution
 from engine.step import StepResult
 from engine.transitions.flow import Advance, tell_finished
 from engine.transitions.steps import Claim, measured
+
+INPUT = encrypted_field(StepExecution, "input_data")
+OUTPUT = encrypted_field(StepExecution, "output_data")
 
 # The run, where it is running: nobody pauses, cancels or fails it before this statement's end.
 _HOLD = """\
@@ -212,12 +215,16 @@ def complete(
     claim: Claim,
     result: StepResult,
     *,
+    output: bytes,
     received: JsonObject,
     elapsed_ms: int,
     following: int | None = None,
 ) -> tuple[Advance, Claim | None] | None:
     """`steps.complete` in one statement. None: this is not the common case, take the general
     path.
+
+    Args:
+        output: the result's, encoded.
     """
     dependents = claim.definition.graph.dependents[claim.step.position]
     if result.closed or len(dependents) > 1:
@@ -228,8 +235,8 @@ def complete(
         "step": claim.id,
         "step_id": claim.step.id,
         "attempt": claim.attempt,
-        "input": _sealed("input_data", claim.id, received),
-        "output": _sealed("output_data", claim.id, result.output),
+        "input": INPUT.seal(claim.id, received).text,
+        "output": OUTPUT.seal_encoded(claim.id, output).text,
         "measurements": Jsonb(figures) if (figures := measured(result.measurements)) else None,
         "elapsed": elapsed_ms,
     }
@@ -283,11 +290,6 @@ def _finish(
         return None
     tell_finished(claim.execution_id)
     return Advance(), None
-
-
-def _sealed(field: str, pk: UUID, value: JsonObject) -> str | None:
-    sealed = seal(StepExecution, pk, field, value)
-    return None if sealed is None else sealed.text
 
 
 @lru_cache(maxsize=64)

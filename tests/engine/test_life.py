@@ -177,7 +177,12 @@ class Lives(RuleBasedStateMachine):
         assume(modelled.kind == "echo")
         holds = modelled.status == "running" and modelled.attempt == claim.attempt
         settled = runner._complete(
-            claim, StepResult(output={"late": True}), received={}, elapsed_ms=0, following=None
+            claim,
+            StepResult(output={"late": True}),
+            output=b'{"late":true}',
+            received={},
+            elapsed_ms=0,
+            following=None,
         )
         assert (settled is not None) == holds
         if settled is not None:
