@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import TypeVar
 from uuid import UUID
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from core.errors import InvalidInput, KeyUnavailable, PlatformError
+from core.keys.ring import data_keys
 from engine import (
     canvas,
     contexts,
@@ -48,7 +50,6 @@ Settled = TypeVar("Settled")
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 _MESSAGE_SECONDS = 2.0  # after which cheap steps that are left go into a message of their own
 _FLUSH_SECONDS = 0.05  # how long steps that became ready may wait for others to share a message
-_KEY_DELAY = 30.0  # seconds until a step that found no key is tried again
 _DATABASE_DELAY = 1.0  # seconds until a step whose inputs could not be read is tried again
 _RECONNECT = (0.1, 0.5, 2.0)  # seconds between tries over a broken connection
 
@@ -170,6 +171,7 @@ def _run(
 
 
 def _context(claim: Claim, outputs: dict[str, JsonObject]) -> WorkflowContext:
+    data_keys.active_kid()  # no effect outside, without a key to store its outcome under
     try:
         return _reconnecting(
             lambda: contexts.step_context(claim, claim.run, claim.definition, known=outputs)
@@ -206,8 +208,9 @@ def _complete(
 def _failed(
     claim: Claim, error: PlatformError, *, received: JsonObject | None, started: float
 ) -> Advance | None:
-    if isinstance(error, KeyUnavailable | DatabaseUnavailable):
-        wait = _KEY_DELAY if isinstance(error, KeyUnavailable) else _DATABASE_DELAY
+    if isinstance(error, KeyUnavailable | DatabaseUnavailable) and not error.permanent:
+        away = isinstance(error, KeyUnavailable)
+        wait = settings.ENGINE_KEY_SECONDS if away else _DATABASE_DELAY
         return _settled(
             claim,
             error.code,
@@ -251,6 +254,12 @@ def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -
         settled = _reconnecting(settling)
     except (OperationalError, InterfaceError):
         logger.exception("run %s: step %r not settled", claim.execution_id, claim.step.id)
+        return None
+    except KeyUnavailable as error:
+        # It ran, but what came of it cannot be stored: it will run again.
+        delay = settings.ENGINE_KEY_SECONDS
+        later = partial(steps.retry_later, claim, error, delay_seconds=delay, received=None)
+        _settled(claim, error.code, later)
         return None
     if settled is not None:
         metrics.settled(claim.step.step_type, outcome).inc()

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from core.errors import KeyUnavailable
+
 # A step that is ready for less is on its way; so long a hop through the broker takes at most.
 _ON_ITS_WAY = timedelta(seconds=2)
 # A lease is renewed three times before it would run out: less than half left means that twice
@@ -22,6 +24,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     PERSON = "person"
     RETRY_DELAY = "retry_delay"
+    KEY_UNAVAILABLE = "key_unavailable"
     QUEUE_BACKLOG = "queue_backlog"
     NO_WORKER = "no_worker"
     DEAD_WORKER = "dead_worker"
@@ -188,8 +191,11 @@ def _running(step: OpenStep, facts: Facts) -> Reason:
 
 def _ready(step: OpenStep, facts: Facts) -> Reason:
     if step.delayed_until is not None and step.delayed_until > facts.now:
-        text = f"Step '{step.step_id}' failed with {step.error_code} and is tried again later."
         until = step.delayed_until
+        if step.error_code == KeyUnavailable.code:
+            text = f"The encryption key is not available; step '{step.step_id}' is tried again."
+            return _told(Cause.KEY_UNAVAILABLE, step, text, until=until)
+        text = f"Step '{step.step_id}' failed with {step.error_code} and is tried again later."
         return _told(Cause.RETRY_DELAY, step, text, until=until, attempt=step.attempt)
     since = max(step.since, step.delayed_until or step.since)
     if facts.queues is None:

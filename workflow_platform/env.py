@@ -120,6 +120,7 @@ class Environment(BaseSettings):
     engine_fuse: bool = Field(
         default=True, description="Cheap steps share messages; off to measure what that brings."
     )
+    key_retry_seconds: float = Field(default=30, gt=0)
     lease_seconds: float = Field(default=15, gt=0)
     reconcile_seconds: float = Field(default=5, gt=0)
     resend_seconds: float = Field(default=10, gt=0)

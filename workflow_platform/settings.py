@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "core.api.middleware.TellErrors",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "workflow_platform.urls"
@@ -226,6 +227,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 ENGINE_FAST_PATH = env.engine_fast_path
 ENGINE_FUSE = env.engine_fuse
+ENGINE_KEY_SECONDS = env.key_retry_seconds
 ENGINE_LEASE_SECONDS = env.lease_seconds
 ENGINE_RECONCILE_SECONDS = env.reconcile_seconds
 ENGINE_RESEND_SECONDS = env.resend_seconds

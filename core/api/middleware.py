@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.exceptions import UnsupportedMediaType
 
 from core.api.errors import envelope
+from core.errors import PlatformError
 from core.ids import uuid7
 
 REQUEST_ID = "X-Request-ID"
@@ -65,3 +66,21 @@ class RefuseNul:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address holds a NUL character.")
         return self.get_response(request)
+
+
+class TellErrors:
+    """Answers the platform's errors outside the API as text: an admin page whose encryption key is
+    away says so, with its status, and is no failure of the platform.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django calls it with what a view or its template raises."""
+        if not isinstance(error, PlatformError):
+            return None
+        return HttpResponse(error.message, status=error.status, content_type="text/plain")

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from core.errors import PlatformError
+from core.encryption import Sealed
+from core.errors import KeyUnavailable, PlatformError
 from core.fields import seal
 from engine import contexts, definitions, history, rules, statements
 from engine.context import JsonObject
@@ -107,12 +108,28 @@ def finish(run: WorkflowExecution, definition: WorkflowDefinition) -> None:
     elif run.status == Status.RUNNING and run.exits_left == 0:
         try:
             results = _results(run, definition)
+        except KeyUnavailable:
+            raise  # no failure of the run's: whoever settles its last step tries again
         except PlatformError as error:
             begin_failing(run, error, "outputs")
             end(run, Status.FAILED, history.EXECUTION_FAILED)
         else:
             sealed = seal(WorkflowExecution, run.id, "results", results)
             end(run, Status.COMPLETED, history.EXECUTION_COMPLETED, results=sealed)
+
+
+def sealed_text(
+    model: type[WorkflowExecution | StepExecution], pk: UUID, error: PlatformError, text: str
+) -> Sealed | None:
+    """An error's text for its column. None where it is about the very key that would seal it: then
+    the error's code says it all.
+    """
+    try:
+        return seal(model, pk, "error_message", text)
+    except KeyUnavailable:
+        if not isinstance(error, KeyUnavailable):
+            raise
+        return None
 
 
 def begin_failing(run: WorkflowExecution, error: PlatformError, where: str) -> None:
@@ -123,7 +140,7 @@ def begin_failing(run: WorkflowExecution, error: PlatformError, where: str) -> N
     WorkflowExecution.objects.filter(id=run.id).update(
         failing=True,
         error_code=error.code,
-        error_message=seal(WorkflowExecution, run.id, "error_message", f"{where}: {error.message}"),
+        error_message=sealed_text(WorkflowExecution, run.id, error, f"{where}: {error.message}"),
     )
     history.record(history.EXECUTION_FAILING, execution_id=run.id, code=error.code, at=where)
     statements.cancel_steps(run.id, _OPEN_STEPS)

@@ -368,7 +368,7 @@ def _outcome(pk: UUID, result: StepResult) -> dict[str, Any]:
 def _error(pk: UUID, error: PlatformError) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "error_code": error.code,
-        "error_message": seal(StepExecution, pk, "error_message", _text(error)),
+        "error_message": flow.sealed_text(StepExecution, pk, error, _text(error)),
     }
     if not isinstance(error, NOT_ITS_OWN):
         columns["failures"] = F("failures") + 1

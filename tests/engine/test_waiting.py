@@ -46,6 +46,10 @@ def causes(found: Facts) -> list[tuple[str, datetime | None]]:
     [
         (facts(a_step("waiting")), ("person", ago(60))),
         (facts(a_step(delayed_until=ago(-5), error_code="x")), ("retry_delay", ago(60))),
+        (
+            facts(a_step(delayed_until=ago(-5), error_code="key_unavailable")),
+            ("key_unavailable", ago(60)),
+        ),
         # Due since 20 s: what follows counts from then.
         (facts(a_step(delayed_until=ago(20)), queues=None), ("broker_down", ago(20))),
         (facts(a_step(), queues=None), ("broker_down", ago(60))),
