@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from engine import broker, canvas, definitions, history, metrics, statements
+from engine import broker, canvas, definitions, history, metrics, schedules, statements
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.signals import reconciled
 from engine.statements import Unsent
@@ -33,7 +33,7 @@ _LONGEST_DELAY = timedelta(minutes=5)
 
 
 def run() -> None:
-    """One round: expired leases, lost messages, then what others registered."""
+    """One round: expired leases, lost messages, missed due times, then what others registered."""
     with transaction.atomic():
         if not _locked():
             return
@@ -42,6 +42,7 @@ def run() -> None:
     for row in expired:
         _take_back(row)
     _send(lost)
+    schedules.catch_up()
     reconciled.send_robust(sender=WorkflowExecution)
 
 

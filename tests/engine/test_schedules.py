@@ -149,3 +149,39 @@ def test_a_context_that_cannot_start_is_refused_when_saved(user: User) -> None:
     with pytest.raises(InvalidContext):
         schedules.save_schedule(schedule)
     assert not WorkflowSchedule.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("timing", "born", "edited", "enabled", "fires"),
+    [
+        ({"interval_seconds": 60}, 200, 200, True, 1),
+        (
+            {"interval_seconds": 60},
+            80,
+            80,
+            True,
+            0,
+        ),  # due 20 s ago: beat's message may be on its way
+        ({"interval_seconds": 3600}, 200, 200, True, 0),  # not due yet
+        ({"interval_seconds": 60}, 200, 10, True, 0),  # another schedule when it was due
+        ({"interval_seconds": 60}, 200, 200, False, 0),
+        ({"cron": "* * * * *"}, 200, 200, True, 1),
+        ({"cron": "0 0 1 1 *"}, 200, 200, True, 0),
+    ],
+)
+def test_what_beat_missed_is_caught_up_once(
+    user: User, timing: dict[str, object], born: int, edited: int, enabled: bool, fires: int
+) -> None:
+    schedule = made(user, **timing, enabled=enabled)
+    now = datetime.now(UTC)
+    WorkflowSchedule.objects.filter(id=schedule.id).update(
+        created_at=now - timedelta(seconds=born), updated_at=now - timedelta(seconds=edited)
+    )
+    assert schedules.catch_up() == fires
+    assert schedules.catch_up() == 0
+    assert WorkflowExecution.objects.filter(workflow=schedule.workflow).count() == fires
+    if fires:
+        fired = ScheduleFire.objects.get(schedule=schedule)
+        assert fired.outcome == "started"
+        assert now - timedelta(seconds=100) < fired.fire_time < now - timedelta(seconds=29)
