@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from axes.models import AccessAttempt
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -10,19 +11,27 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from core.audit import admin as audit_log
-from core.models import Membership, Organisation, Role, User
+from core.models import AccessToken, Membership, Organisation, Role, User
 from core.organisations import LastAdmin, remove_member
+from core.pages import ReadOnly
 
-__all__ = ["AccountAdmin", "OrganisationAdmin", "audit_log"]
+__all__ = [
+    "AccountAdmin",
+    "OrganisationAdmin",
+    "RefusedSignInAdmin",
+    "TokenAdmin",
+    "audit_log",
+]
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Organisation]
     _UserAdmin = UserAdmin[User]
+    _TokenAdmin = admin.ModelAdmin[AccessToken]
     _Inline = admin.TabularInline[Membership, Organisation]
     _Formset = forms.BaseInlineFormSet[Membership, Organisation, Any]
 else:  # generic for the type checker only
     _Admin, _Inline, _Formset = admin.ModelAdmin, admin.TabularInline, forms.BaseInlineFormSet
-    _UserAdmin = UserAdmin
+    _UserAdmin, _TokenAdmin = UserAdmin, admin.ModelAdmin
 
 
 @admin.register(User)
@@ -91,3 +100,36 @@ class OrganisationAdmin(_Admin):
     @admin.display(description="members", ordering="member_total")
     def member_count(self, organisation: Any) -> int:
         return int(organisation.member_total)
+
+
+class OnlyDeleted(ReadOnly):
+    """Mixin: rows that are looked at and deleted, by those who may."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        options = self.opts  # type: ignore[attr-defined]
+        return request.user.has_perm(f"{options.app_label}.delete_{options.model_name}")
+
+
+@admin.register(AccessToken)
+class TokenAdmin(OnlyDeleted, _TokenAdmin):
+    """Tokens of everybody; to delete one is to revoke it."""
+
+    list_display = ("starts_with", "user", "name", "scope", "created", "expiry", "used_at")
+    list_filter = ("scope", "expiry")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "name")
+    fields = ("user", "name", "scope", "created", "expiry", "used_at")
+    list_per_page = 50
+
+    @admin.display(description="starts with")
+    def starts_with(self, token: AccessToken) -> str:
+        return f"{token.token_key[:9]}…"
+
+
+@admin.register(AccessAttempt)
+class RefusedSignInAdmin(OnlyDeleted, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Wrong passwords of the last quarter of an hour; to delete a row lets somebody try again."""
+
+    list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
+    search_fields = ("username", "ip_address")
+    fields = ("attempt_time", "username", "ip_address", "user_agent", "failures_since_start")

@@ -24,6 +24,8 @@ class PlatformError(Exception):
     """HTTP status of the answer."""
     permanent: ClassVar[bool] = True
     """False where the same call may succeed later without any change to its input."""
+    retry_after: ClassVar[int] = 5
+    """In how many seconds, where it is not permanent."""
 
     def __init__(self, message: str | None = None, *, problems: Sequence[Problem] = ()) -> None:
         self.message = message if message is not None else self.default_message()

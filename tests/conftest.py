@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.support.workers",
     "tests.support.workflows",
     "tests.support.cast",
+    "tests.support.counts",
     "tests.support.web",
     "tests.support.keys",
     "tests.support.vault",

@@ -54,6 +54,15 @@ class Environment(BaseSettings):
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     csrf_trusted_origins: str = ""
     https: bool = Field(default=False, description="The platform is reached through HTTPS only.")
+    num_proxies: int = Field(
+        default=0,
+        ge=0,
+        description="Proxies in front whose X-Forwarded-For counts; the caller's address is the "
+        "entry that the outermost of them wrote.",
+    )
+    api_rate_per_minute: int = Field(
+        default=60_000, ge=0, description="Requests of one caller to the API; 0: no limit."
+    )
     extra_apps: str = Field(
         default="",
         description="Django apps of the host project, by comma: step types and functions.",

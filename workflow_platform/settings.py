@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -41,7 +42,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "django_celery_beat",
     "rest_framework",
-    "knox",
+    "axes",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -62,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.api.middleware.TellErrors",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "workflow_platform.urls"
 ASGI_APPLICATION = "workflow_platform.asgi.application"
@@ -93,6 +95,21 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "core.sign_in.LockoutBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "core.sign_in.tried_account"
+AXES_CLIENT_IP_CALLABLE = "core.sign_in.tried_from"
+AXES_LOCKOUT_CALLABLE = "core.sign_in.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "csrfmiddlewaretoken", "next"]
+AXES_DISABLE_ACCESS_LOG = True  # the audit log tells
+AXES_ENABLE_ADMIN = False  # core.admin has a page
+AXES_VERBOSE = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASES = {"default": env.database()}
@@ -130,6 +147,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = env.https
 SECURE_HSTS_PRELOAD = env.https
 SESSION_COOKIE_SECURE = env.https
 CSRF_COOKIE_SECURE = env.https
+CSRF_COOKIE_HTTPONLY = True  # scripts get the token from /api/v1/auth/session
 X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
@@ -144,9 +162,11 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.ErrorsSchema",
     "EXCEPTION_HANDLER": "core.api.errors.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.CallerThrottle"],
+    "NUM_PROXIES": env.num_proxies,
     "PAGE_SIZE": 50,
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}  # nosec B105 # a name of theirs
+API_RATE_PER_MINUTE = env.api_rate_per_minute
 SPECTACULAR_SETTINGS = {
     "TITLE": "Workflow platform",
     "VERSION": "1",
@@ -253,5 +273,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
 }

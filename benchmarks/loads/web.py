@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from knox.models import AuthToken
-
 from benchmarks import clients, sides, workers
 from benchmarks.clients import Answers, Call
 from benchmarks.figures import Bar, Outcome, Series, Table
@@ -20,6 +18,8 @@ from benchmarks.options import Options
 from benchmarks.platform import Platform, open_runs
 from benchmarks.shapes import Shape
 from benchmarks.work import PAYLOAD
+from core.models import Scope
+from core.tokens import issue_token
 from workflow_platform.local import procfile
 
 CLIENTS = 50
@@ -78,7 +78,7 @@ def row(name: str, rounds: list[Answers]) -> list[str]:
 def post(platform: Platform) -> Call:
     """The request that starts a run of W1's workflow."""
     workflow = platform.workflow(Shape(kind="chain", size=10))
-    _, token = AuthToken.objects.create(user=platform.user)
+    _, token = issue_token(user=platform.user, scope=Scope.RUN)
     return Call(
         method="POST",
         path=f"/api/v1/workflows/{workflow.id}/execute",

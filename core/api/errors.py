@@ -26,7 +26,6 @@ from core.json import format_path
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
-RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ def _outside_views(request: HttpRequest, exception: Exception | None) -> HttpRes
 def _answer(exc: Exception) -> _Answer:
     match exc:
         case PlatformError():
-            headers = {} if exc.permanent else {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            headers = {} if exc.permanent else {"Retry-After": str(exc.retry_after)}
             return _Answer(
                 status=exc.status,
                 code=exc.code,
@@ -134,7 +133,7 @@ def _answer(exc: Exception) -> _Answer:
                 status=503,
                 code="unavailable",
                 message="The database does not answer; try again in a moment.",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+                headers={"Retry-After": str(PlatformError.retry_after)},
             )
         case _:
             return _INTERNAL

@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from core import organisations
 from core.access import organisations_for, require_role, with_role
 from core.api.callers import caller
+from core.api.permissions import require_scope
 from core.api.schema import refusal
 from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.audit.actors import by_request
@@ -170,7 +171,7 @@ class MemberDetail(GenericAPIView[Membership]):
 
     serializer_class = MemberSerializer
     lookup_field = "user_id"
-    # Everybody may leave; to remove others is checked below.
+    # Everybody may leave, but not by a small token; to remove others is checked below.
     needs = {"DELETE": Role.VIEWER}
 
     def get_queryset(self) -> QuerySet[Membership]:
@@ -207,6 +208,7 @@ class MemberDetail(GenericAPIView[Membership]):
         responses={204: None, **refusal(LastAdmin)},
     )
     def delete(self, request: Request, organisation_id: UUID, user_id: UUID) -> Response:
+        require_scope(request, Role.ADMIN)
         membership, user = self.get_object(), caller(self)
         if membership.user_id != user.pk:
             require_role(membership, Role.ADMIN)

@@ -88,7 +88,7 @@ class AuditedSite(AdminSite):
 def noun(model: type[Model]) -> str:
     """What a model's rows are called in the names of actions: `schedule` for WorkflowSchedule."""
     name = model._meta.model_name or ""
-    return {"authtoken": "token"}.get(name, name.removeprefix("workflow") or name)
+    return {"accesstoken": "token"}.get(name, name.removeprefix("workflow") or name)
 
 
 def _tell(request: HttpRequest, verb: str, obj: Model, message: Any) -> None:

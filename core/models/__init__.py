@@ -1,16 +1,19 @@
-"""Accounts, the organisations that they belong to, data keys, and the audit log."""
+"""Accounts, the organisations that they belong to, tokens, data keys, and the audit log."""
 
 from core.audit.models import AuditEntry
 from core.models.accounts import User
 from core.models.keys import DataKey, Reencryption
 from core.models.organisations import Membership, Organisation, Role
+from core.models.tokens import AccessToken, Scope
 
 __all__ = [
+    "AccessToken",
     "AuditEntry",
     "DataKey",
     "Membership",
     "Organisation",
     "Reencryption",
     "Role",
+    "Scope",
     "User",
 ]

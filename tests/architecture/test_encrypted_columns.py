@@ -14,7 +14,13 @@ DEFINITION = "a program, not data: secrets have no place in it (docs/adr/0006)"
 DESCRIPTION = "what lists show and search"
 CATALOGUE = "part of the catalogue, the same for everybody who may see it"
 ROW_IDS = "row ids alone: tasks carry nothing else"
+SIGN_IN = "of a wrong password: header and field names, with what was typed masked (django-axes)"
 PLAIN = {
+    "axes_accessattempt.get_data": SIGN_IN,
+    "axes_accessattempt.http_accept": SIGN_IN,
+    "axes_accessattempt.post_data": SIGN_IN,
+    "axes_accessfailurelog.http_accept": SIGN_IN,
+    "axes_accesslog.http_accept": SIGN_IN,
     "django_admin_log.change_message": "names of the fields that were changed",
     "django_admin_log.object_id": "a primary key",
     "django_celery_beat_periodictask.args": ROW_IDS,

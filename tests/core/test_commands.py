@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from knox.models import AuthToken
 from rest_framework.exceptions import AuthenticationFailed
 
 from core.api.auth import TokenAuthentication
-from core.models import User
+from core.models import AccessToken, Scope, User
 
 pytestmark = pytest.mark.django_db
 
@@ -28,14 +27,17 @@ def test_api_token_prints_a_token_that_signs_in_and_nothing_else() -> None:
     printed = run("api_token", "ann")
     assert re.fullmatch(r"\S{20,}\n", printed)
     assert TokenAuthentication().authenticate_credentials(printed.strip())[0] == user
-    assert AuthToken.objects.get().expiry is None
+    row = AccessToken.objects.get()
+    assert (row.scope, row.name) == (Scope.ADMIN, "")
+    assert abs(row.expiry - timezone.now() - timedelta(days=30)) < timedelta(minutes=1)
     assert run("api_token", "ann") != printed
 
 
-def test_api_token_can_expire() -> None:
+def test_api_token_expires() -> None:
     User.objects.create_user("ann")
-    token = run("api_token", "ann", "--days", "2").strip()
-    row = AuthToken.objects.get()
+    token = run("api_token", "ann", "--days", "2", "--scope", "run", "--name", "CI").strip()
+    row = AccessToken.objects.get()
+    assert (row.scope, row.name) == (Scope.RUN, "CI")
     assert abs(row.expiry - timezone.now() - timedelta(days=2)) < timedelta(minutes=1)
     row.expiry = timezone.now()
     row.save()
@@ -57,7 +59,7 @@ def test_api_token_refuses(arguments: list[str], message: str) -> None:
     User.objects.create_user("gone", is_active=False)
     with pytest.raises(CommandError, match=message):
         run("api_token", *arguments)
-    assert not AuthToken.objects.exists()
+    assert not AccessToken.objects.exists()
 
 
 def test_create_operator_prints_the_password_once() -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rest_framework.test import APIClient
 
+from core.models import Scope, User
+from core.tokens import issue_token
 from tests.support.cast import SAMPLE
 from tests.support.world import PASSWORD, ROLES, Names, World
 
@@ -22,15 +25,16 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     for method, operation in methods.items()
     if method in METHODS
 }
-ROW = re.compile(r"^\| `([A-Z]+ /\S+)` \|(.*)\|$", re.MULTILINE)
-TABLE = {
-    name: dict(zip(ROLES, map(int, cells.split("|")), strict=True))
-    for name, cells in ROW.findall((ROOT / "docs/access.md").read_text())
-}
+ROW = re.compile(r"^\| `([A-Z]+ /\S+)` \| (\S+) \|(.*)\|$", re.MULTILINE)
+ROWS = ROW.findall((ROOT / "docs/access.md").read_text())
+TABLE = {name: dict(zip(ROLES, map(int, cells.split("|")), strict=True)) for name, _, cells in ROWS}
+SCOPE = {name: scope for name, scope, _ in ROWS}
 EXECUTION = {"execution_id": "{execution_id}"}
 # What a request says, in which {name} stands for an object's id; None: nothing.
 BODIES: dict[str, Any] = {
     "POST /api/v1/auth/token": {"username": "viewer", "password": PASSWORD},
+    "POST /api/v1/auth/session": {"username": "viewer", "password": PASSWORD},
+    "POST /api/v1/auth/tokens": {"scope": "read"},
     "POST /api/v1/organisations": {"name": "New"},
     "PATCH /api/v1/organisations/{organisation_id}": {"name": "New"},
     "POST /api/v1/organisations/{organisation_id}/members": {"account": "{account}"},
@@ -64,7 +68,7 @@ INSTEAD = {"DELETE /api/v1/workflows/{workflow_id}": {"workflow_id": "unused_wor
 NO_REFERENCE = {"user_id"}
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_counts")]
 
 
 def filled(value: Any, names: Names) -> Any:
@@ -104,6 +108,21 @@ def test_access(operation: str, role: str, world: World) -> None:
     assert str(answer.status_code) in OPERATIONS[operation]["responses"], "not described"
     if answer.status_code >= 400:
         envelope(answer)
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("operation", [name for name, scope in SCOPE.items() if scope != "-"])
+def test_scopes(operation: str, scope: Scope, world: World) -> None:
+    api = APIClient()
+    _, text = issue_token(user=User.objects.get(username="admin"), scope=scope)
+    api.credentials(HTTP_AUTHORIZATION=f"Token {text}")
+    method, path, body = request_of(operation, world.ours)
+    sent = "" if body is None else json.dumps(body)
+    answer = api.generic(method, path, sent, content_type="application/json")
+    if scope.role.allows(Scope(SCOPE[operation]).role):
+        assert answer.status_code == TABLE[operation]["admin"], answer.content
+    else:
+        assert (answer.status_code, envelope(answer)["code"]) == (403, "scope_too_small")
 
 
 Way = tuple[str, ...]
@@ -193,7 +212,7 @@ def test_unknown_fields_are_refused(operation: str, world: World) -> None:
 READ_ONLY = ("id", "created_at", "owner_id", "user_id", "created_by", "role", "latest")
 
 
-@pytest.mark.parametrize("operation", [name for name in BODIES if "auth" not in name])
+@pytest.mark.parametrize("operation", [name for name in BODIES if SCOPE[name] != "-"])
 def test_what_cannot_be_written_is_refused(operation: str, world: World) -> None:
     method, path, body = request_of(operation, world.ours)
     own = {way[0] for way, _ in fields(body_schema(operation))}

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from core.models import Organisation, Role, User
+from core.models import Organisation, Role, Scope, User
 from core.organisations import add_member, create_organisation
+from core.tokens import issue_token
 from engine.models import StepExecution, StepStatus, Workflow, WorkflowExecution
 from engine.runner import run_steps
 from engine.workflows import create_workflow
@@ -73,7 +73,7 @@ class Cast:
 def member(username: str, **fields: Any) -> Member:
     """A new user, signed in."""
     user = User.objects.create_user(username, **fields)
-    _, token = AuthToken.objects.create(user=user)
+    _, token = issue_token(user=user, scope=Scope.ADMIN)
     api = APIClient()
     api.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     return Member(user=user, api=api)

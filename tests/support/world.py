@@ -101,6 +101,7 @@ def _objects(organisation: Organisation, owner: User) -> Names:
         "ended_execution": WorkflowExecution.objects.get(id=ended.id).id,
         "step_id": "ask",
         "schedule_id": schedule.id,
+        "token_id": owner.tokens.get().id,
         "template_id": WorkflowTemplate.objects.get(key="invoice-approval").id,
     }
     return {name: str(value) for name, value in ids.items()}

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from knox.models import get_token_model
 
 from core.audit.actors import by_command
 from core.audit.recording import action
-from core.models import User
+from core.models import Scope, User
+from core.tokens import DEFAULT_DAYS, MAX_DAYS, issue_token
 
 
 class Command(BaseCommand):
@@ -16,20 +15,32 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--days", type=int, help="The token expires after so many days.")
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=DEFAULT_DAYS,
+            help=f"The token expires after so many days; {DEFAULT_DAYS} if absent.",
+        )
+        parser.add_argument(
+            "--scope",
+            choices=Scope.values,
+            default=Scope.ADMIN,
+            help="The most that it may do: no more than a viewer, a runner, an editor, an admin.",
+        )
+        parser.add_argument("--name", default="", help="What it is for.")
 
     def handle(self, *args: Any, **options: Any) -> str:
-        days: int | None = options["days"]
-        if days is not None and not 1 <= days <= 36_500:
-            raise CommandError("--days must be between 1 and 36500.")
+        days: int = options["days"]
+        if not 1 <= days <= MAX_DAYS:
+            raise CommandError(f"--days must be between 1 and {MAX_DAYS}.")
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['username']!r}.")
         if not user.is_active:
             raise CommandError(f"The user {user.username!r} is not active.")
-        expiry = {} if days is None else {"expiry": timedelta(days=days)}
-        with action(by_command("api_token"), "token.create", days=days) as entry:
-            row, token = get_token_model().objects.create(user=user, **expiry)
+        scope, name = Scope(options["scope"]), options["name"]
+        with action(by_command("api_token"), "token.create", days=days, scope=scope) as entry:
+            row, token = issue_token(user=user, scope=scope, days=days, name=name)
             entry.on(row)
             entry.tell(account=user.username)
-        return str(token)
+        return token

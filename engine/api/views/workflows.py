@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from core.access import organisation_for, require_role, with_role
 from core.api.callers import caller
+from core.api.permissions import require_scope
 from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action
@@ -144,7 +145,9 @@ class WorkflowDetail(DefinitionBody, WorkflowView, RetrieveAPIView[Workflow]):
         if target.id == workflow.organisation_id:
             return workflow
         own = workflow.owner_id == user.pk and not workflow.is_shared
-        require_role(workflow, Role.EDITOR if own else Role.ADMIN)
+        needed = Role.EDITOR if own else Role.ADMIN
+        require_role(workflow, needed)
+        require_scope(self.request, needed)
         return workflows.move_workflow(workflow=workflow, organisation=target, user=user)
 
 

@@ -10,7 +10,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import ProgrammingError, connection, transaction
 from django.http import HttpRequest
 from django.test import RequestFactory
-from knox.models import AuthToken
 
 from core.audit import recording, seals
 from core.audit.actors import Actor, by_command, by_request, by_system, client_address
@@ -18,7 +17,8 @@ from core.audit.models import AuditEntry, Outcome, Via
 from core.audit.recording import action, record, record_reading
 from core.errors import Conflict, InvalidInput
 from core.keys.ring import data_keys
-from core.models import User
+from core.models import Scope, User
+from core.tokens import issue_token
 from tests.core.audit.conftest import write
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_a_row_says_who_what_where_and_when() -> None:
     asked = request(REMOTE_ADDR="192.0.2.7")
     asked.user = user
     asked.request_id = "r-1"  # type: ignore[attr-defined]
-    token, _ = AuthToken.objects.create(user=user)
+    token, _ = issue_token(user=user, scope=Scope.READ)
     asked.auth = token  # type: ignore[attr-defined]
     before = datetime.now(UTC)
     with action(by_request(asked), "user.update", user, organisation_id=user.id) as done:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -23,13 +24,13 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from django_celery_results.models import GroupResult, TaskResult
-from knox.models import AuthToken
 from model_bakery import baker
 
 from ai.models import AIStepExecution
 from analytics.models import WorkflowLearningData
 from core.audit.models import AuditEntry, Outcome, Via
-from core.models import Organisation, User
+from core.models import AccessToken, Organisation, Scope, User
+from core.tokens import issue_token
 from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
@@ -95,7 +96,10 @@ ROWS: dict[type[Model], Make] = {
     Group: lambda user: Group.objects.create(name="Auditors"),
     User: lambda user: User.objects.create_user("ann"),
     Organisation: lambda user: Organisation.objects.get(personal_of=user),
-    AuthToken: lambda user: AuthToken.objects.create(user=user)[0],
+    AccessToken: lambda user: issue_token(user=user, scope=Scope.READ)[0],
+    AccessAttempt: lambda user: AccessAttempt.objects.create(
+        username="ann", user_agent="x", failures_since_start=1
+    ),
     ClockedSchedule: lambda user: baker.make(ClockedSchedule),
     CrontabSchedule: lambda user: CrontabSchedule.objects.create(minute="1"),
     SolarSchedule: lambda user: SolarSchedule.objects.create(
@@ -122,7 +126,6 @@ ADDED: dict[type[Model], Callable[[User], dict[str, Any]]] = {
         "name": "Team", "memberships-TOTAL_FORMS": "1", "memberships-0-user": str(user.pk),
         "memberships-0-role": "admin",
     },
-    AuthToken: lambda user: {"user": str(user.pk)},
     ClockedSchedule: lambda user: {"clocked_time_0": "2030-01-01", "clocked_time_1": "00:00:00"},
     CrontabSchedule: lambda user: {"minute": "2"},
     SolarSchedule: lambda user: {"event": "sunset", "latitude": "1", "longitude": "2"},
@@ -236,7 +239,7 @@ def test_what_a_page_adds_is_told(page: ModelAdmin[Any], user: User, browser: Cl
 
 def noun(page: ModelAdmin[Any]) -> str:
     name = page.opts.model_name or ""
-    return {"workflow": "workflow", "authtoken": "token"}.get(name, name.removeprefix("workflow"))
+    return {"workflow": "workflow", "accesstoken": "token"}.get(name, name.removeprefix("workflow"))
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from knox.crypto import hash_token
+
+from core.models import AccessToken, Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,3 +68,23 @@ def test_everybody_goes_on_seeing_what_they_saw(operator: bool, roles: dict[str,
     assert dict(everybody.values_list("user__username", "role")) == roles
     assert members.exclude(organisation__name="Everybody").count() == 3
     assert boss.username == "boss"
+
+
+@pytest.mark.usefixtures("newest")
+def test_tokens_go_on_signing_in_and_expire() -> None:
+    old = migrate(("workflow_core", "0006_reencryption_counts"))
+    user = old.get_model("workflow_core", "User").objects.create(username="ann")
+    with connection.cursor() as cursor:
+        for text, expiry in (("never", None), ("soon", timezone.now() + timedelta(days=1))):
+            cursor.execute(
+                "INSERT INTO knox_authtoken VALUES (%s, %s, %s, now(), %s)",
+                [hash_token(text), text, user.id, expiry],
+            )
+    migrate(("workflow_core", "0007_access_tokens"))
+    for text, days in (("never", 366), ("soon", 1)):
+        token = AccessToken.objects.get(digest=hash_token(text))
+        assert (token.user_id, token.scope) == (user.id, Scope.ADMIN)
+        assert abs(token.expiry - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('knox_authtoken')")
+        assert cursor.fetchone() == (None,)

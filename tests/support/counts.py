@@ -1,0 +1,16 @@
+"""Attempts that are counted for all processes, in the tests' Redis."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import counters
+
+
+@pytest.fixture
+def fresh_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has tried anything, and the minute does not end."""
+    client = counters._client()
+    for name in client.scan_iter("count:*"):
+        client.delete(name)
+    monkeypatch.setattr(counters, "_now", lambda: 1_000_000_000.0)
