@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import socket
@@ -21,6 +22,9 @@ from engine.stopping import Handover
 logger = logging.getLogger(__name__)
 
 _PULSE_SECONDS = 1.0
+# Celery looks when a process of its pool closes its pipes, which is just before it can be known as
+# ended, and then every 5 s: half of those that were killed left a gap for so long.
+_REPLACE_SECONDS = 0.2
 _WORKER_SILENT_SECONDS = 10.0
 _BEAT_SILENT_SECONDS = 60.0  # it turns at least every CELERY_BEAT_MAX_LOOP_INTERVAL
 
@@ -38,6 +42,10 @@ def start(sender: Any, **_: Any) -> None:
     handover = Handover(lambda: _step_processes(sender.pool), leave=presence.leave)
     reconciler = Reconciler()
     sender.timer.call_repeatedly(_PULSE_SECONDS, presence.pulse)
+    gc.collect()
+    gc.freeze()  # Celery collects before each fork: not through all that was imported any more
+    if (replace_ended := getattr(sender.pool, "maintain_pool", None)) is not None:
+        sender.timer.call_repeatedly(_REPLACE_SECONDS, replace_ended)
     for thread in (presence, handover, reconciler):
         thread.start()
     _running.append((reconciler, presence, handover))

@@ -6,6 +6,7 @@ import os
 import signal
 from uuid import UUID
 
+import psutil
 import pytest
 from django.db.models import Count
 
@@ -43,6 +44,18 @@ def test_killed_child_costs_an_attempt_and_nothing_else(user: User, worker: Work
     row.refresh_from_db()
     assert row.attempt >= 2
     assert outcomes(run.id) == [1, 1, 1]
+
+
+def test_killed_child_is_replaced_at_once(worker: Worker) -> None:
+    for _ in range(4):
+        killed = worker.children()[0]
+        os.kill(killed.pid, signal.SIGKILL)
+        wait_until(lambda: _whole(worker), what="a new process", seconds=2)
+
+
+def _whole(worker: Worker) -> bool:
+    alive = [c for c in worker.children() if c.status() != psutil.STATUS_ZOMBIE]
+    return len(alive) == worker.concurrency
 
 
 def test_killed_worker_and_pool_restarted(user: User, worker: Worker) -> None:

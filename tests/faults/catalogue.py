@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import crashes, messages, outages, points, races, sizes
+from tests.faults import beats, crashes, keys, messages, outages, points, races, sizes
 from tests.faults.trial import Inject
 
 INJECT: dict[str, Inject] = {
@@ -23,13 +23,14 @@ INJECT: dict[str, Inject] = {
         races.claim_race,
         crashes.stopped_worker,
         races.edited,
-        races.two_beats,
+        beats.two_beats,
         crashes.poison,
         crashes.out_of_memory,
         sizes.outputs,
         sizes.deep,
         sizes.wide,
         crashes.rolling_restart,
+        keys.key_provider_down,
         points.failpoints,
         points.random_failpoints,
     )

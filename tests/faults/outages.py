@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from random import Random
 from uuid import UUID
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
-from engine.models import StepExecution, WorkflowExecution
+from engine import history
+from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from tests.faults import loads, oracle
 from tests.faults.site import Site
 from tests.faults.trial import Round, now
 from tests.support.workers import wait_until
 
+_OPEN = 100  # runs at once
 _START_SECONDS = 5.0  # in which a run is accepted, whatever the broker does
 
 
@@ -95,20 +98,72 @@ def postgres_stop(site: Site, random: Random, wanted: int) -> Round:
 
 
 def postgres_restarts(site: Site, random: Random, wanted: int) -> Round:
-    """Restarts under constant load. A run whose start failed may exist or not, never half."""
+    """Restarts one after the other, while runs are started all the time.
+
+    A run whose start failed may exist or not, never half. A hit is a run that was open while the
+    server was stopped, or that was to be started then.
+    """
     site.staff(concurrency=4)
     before = set(WorkflowExecution.objects.values_list("id", flat=True))
-    accepted: list[UUID] = []
-    hits = 0
-    for _ in range(min(wanted, 5)):
-        until = time.monotonic() + random.uniform(1, 3)
-        while time.monotonic() < until:
-            accepted.append(site.start(random.choice(loads.ALL)(0.02)))
-        hits += StepExecution.objects.filter(
-            execution_id__in=accepted, status__in=("running", "ready")
-        ).exists()
-        _restart_postgres(site)
-    oracle.rest(accepted, seconds=120)
+    starter = _Starter(site, random)
+    open_ones: set[UUID] = set()
+    recovery = []
+    starter.start()
+    try:
+        for _ in range(min(5, 1 + wanted // 50)):
+            time.sleep(random.uniform(1, 2))
+            running = WorkflowExecution.objects.filter(status="running").exclude(id__in=before)
+            open_ones |= set(running.values_list("id", flat=True))
+            _restart_postgres(site)
+            back = time.monotonic()
+            settled = ExecutionEvent.objects.filter(
+                kind=history.STEP_COMPLETED, created_at__gt=now()
+            )
+            wait_until(settled.exists, what="a step to settle after the restart")
+            recovery.append(time.monotonic() - back)
+    finally:
+        starter.stop()
+    oracle.rest(starter.accepted, seconds=120)
     runs = set(WorkflowExecution.objects.values_list("id", flat=True)) - before
-    problems = [f"accepted run {n} is gone" for n in set(accepted) - runs]
-    return Round(runs=list(runs), hits=hits, problems=problems, patience=120)
+    problems = [f"accepted run {n} is gone" for n in set(starter.accepted) - runs]
+    return Round(
+        runs=list(runs),
+        hits=len(open_ones & runs),
+        recovery=recovery,
+        problems=problems,
+        patience=120,
+    )
+
+
+class _Starter(threading.Thread):
+    """Starts runs as fast as they are done, also while the server is away.
+
+    Attributes:
+        accepted: those whose start was confirmed.
+    """
+
+    def __init__(self, site: Site, random: Random) -> None:
+        super().__init__(name="starter", daemon=True)
+        self.accepted: list[UUID] = []
+        self._site, self._random = site, random
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if _open_runs() < _OPEN:
+                    self.accepted.append(self._site.start(self._random.choice(loads.ALL)(0.02)))
+                else:
+                    self._stopping.wait(0.05)
+            except (OperationalError, InterfaceError):
+                connection.close()
+                self._stopping.wait(0.05)
+        connection.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+
+def _open_runs() -> int:
+    return WorkflowExecution.objects.filter(status="running").count()

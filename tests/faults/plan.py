@@ -61,10 +61,10 @@ FAULTS = (
     ),
     Fault(
         name="postgres_restarts",
-        what="restarts of PostgreSQL, one after the other, under constant load",
-        n=20,
-        subset=1,
-        minutes=3,
+        what="runs that are open while PostgreSQL is stopped and started, again and again",
+        n=5_000,
+        subset=20,
+        minutes=9,
     ),
     Fault(
         name="duplicates",
@@ -119,10 +119,10 @@ FAULTS = (
     Fault(name="edited", what="the definition is edited in the middle of a run", n=100, subset=3),
     Fault(
         name="two_beats",
-        what="fires of two beats on one schedule; both beats are killed now and then",
+        what="due times sent by two beats; both are killed, and back as after ten minutes away",
         n=200,
         subset=0,  # tests/acceptance/test_beat.py runs in every check
-        minutes=5,
+        minutes=4,
     ),
     Fault(
         name="poison",
@@ -152,6 +152,13 @@ FAULTS = (
         name="rolling_restart",
         what="SIGTERM to one of two workers after the other",
         n=50,
+        subset=1,
+        minutes=5,
+    ),
+    Fault(
+        name="key_provider_down",
+        what="Vault is sealed while workers start anew: steps wait, nothing is overwritten",
+        n=30,
         subset=1,
         minutes=5,
     ),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,10 +9,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from django_celery_results.models import TaskResult
-
-from engine import history, schedules
-from engine.models import ExecutionEvent, ScheduleFire, WorkflowExecution, WorkflowSchedule
+from engine import history
+from engine.models import ExecutionEvent, WorkflowExecution
 from engine.services import WorkflowEngine
 from engine.transitions import checkpoint, steps
 from engine.workflows import create_workflow, update_workflow
@@ -23,7 +18,6 @@ from tests.faults import loads, oracle
 from tests.faults.loads import effect
 from tests.faults.site import Site, at_once
 from tests.faults.trial import Round
-from tests.support.workers import ROOT, wait_until
 from tests.support.workflows import definition, step
 
 _CLOSE = 0.25  # seconds from the end of a run in which an act counts as racing with it
@@ -172,60 +166,3 @@ def edited(site: Site, random: Random, wanted: int) -> Round:
         if done != ids:
             problems.append(f"run {run_id} has the steps {done}, not {ids}")
     return Round(runs=[*runs, after], hits=hit, problems=problems)
-
-
-def two_beats(site: Site, random: Random, wanted: int) -> Round:
-    """Two beats on one schedule, both killed and started anew in between: no time fires twice."""
-    site.staff(concurrency=4)
-    workflow = create_workflow(document=definition(effect("a"), name="Fired"), owner=site.user)
-    schedule = WorkflowSchedule(
-        name="Often", workflow=workflow, user=site.user, interval_seconds=1, allow_overlap=True
-    )
-    schedules.save_schedule(schedule)
-    fires = ScheduleFire.objects.filter(schedule=schedule)
-    enough = min(wanted, 40)
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        running = _beats(site)
-        _wait_for(fires.count, enough // 2)
-        _kill(running)
-        time.sleep(random.uniform(0, 5))
-        running = _beats(site)
-        _wait_for(fires.count, enough)
-        schedule.enabled = False
-        schedules.save_schedule(schedule)
-    finally:
-        _kill(running)
-    time.sleep(1)
-    problems = []
-    repeated = TaskResult.objects.filter(result__contains="already fired").count()
-    if not repeated:
-        problems.append("the second beat sent nothing, so this proved nothing")
-    runs = [fire.execution_id for fire in fires if fire.execution_id]
-    if len(set(runs)) != fires.filter(outcome="started").count():
-        problems.append("a run was started twice, or a fire has none")
-    return Round(runs=runs, hits=fires.count(), problems=problems)
-
-
-def _beats(site: Site) -> list[subprocess.Popen[bytes]]:
-    command = [
-        sys.executable, "-m", "celery", "-A", "workflow_platform", "beat", "--max-interval", "1",
-        "--pidfile=",
-    ]  # fmt: skip
-    with (site.folder / "beat.log").open("ab") as log:
-        return [
-            subprocess.Popen(
-                command, cwd=ROOT, env=os.environ, stdout=log, stderr=subprocess.STDOUT
-            )
-            for _ in range(2)
-        ]
-
-
-def _kill(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def _wait_for(count: Callable[[], int], number: int) -> None:
-    wait_until(lambda: count() >= number, what=f"{number} fires", seconds=60 + 2 * number)

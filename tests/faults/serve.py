@@ -24,7 +24,7 @@ def main(folder: Path, *, small: bool) -> None:
     outcomes = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what others print is no outcome
     folder.chmod(0o711)  # as root, the servers run as another user, who must get through
-    with only_one(folder), LocalServers(folder) as servers:
+    with only_one(folder), LocalServers(folder, durable=not small) as servers:
         for name in ("effects", "failpoints", "data"):
             (folder / name).mkdir(exist_ok=True)
         os.environ |= servers.environment | QUICK
