@@ -18,6 +18,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.errors import DecryptionFailed
 
@@ -129,6 +131,13 @@ class Cipher:
 def key_id(key: bytes) -> str:
     """The public name of a master key: 8 hex digits that tell nothing about it."""
     return sha256(b"workflow-platform encryption key id\0" + key).hexdigest()[:8]
+
+
+def derive_key(master: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose, from which nothing follows about the master key or others (HKDF,
+    RFC 5869).
+    """
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(master)
 
 
 def _additional_data(place: Place, kid: str) -> bytes:

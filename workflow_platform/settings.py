@@ -123,10 +123,20 @@ KEY_ROTATION_DAYS = env.key_rotation_days
 VAULT = env.vault()
 
 REDIS_URL = env.redis()
+REDIS_ENCRYPTION_KEY = env.redis_encryption_key
 REDIS_OPTIONS: dict[str, Any] = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "health_check_interval": 25,
+}
+CACHES = {
+    "default": {
+        "BACKEND": "core.cache.EncryptedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_FUNCTION": "core.cache.hidden_name",
+        # Rather a miss than a request that waits.
+        "OPTIONS": REDIS_OPTIONS | {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
 }
 
 LANGUAGE_CODE = "en"

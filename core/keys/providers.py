@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from core.encryption import KEY_BYTES, Cipher, key_id
+from core.encryption import Cipher, derive_key, key_id
 from core.errors import KeyUnavailable
 from core.keys.files import KEY_FILE, decode_keys, read_keys, read_or_make_keys
 from core.keys.vault import Vault
@@ -99,7 +97,7 @@ def legacy_cipher(kid: str) -> Cipher | None:
 def derived_audit_key() -> bytes | None:
     """The key that proved the audit log before there were data keys; None without master key."""
     masters = _masters()
-    return _derived(masters[0], _AUDIT) if masters else None
+    return derive_key(masters[0], _AUDIT) if masters else None
 
 
 def forget() -> None:
@@ -135,12 +133,7 @@ def _masters() -> list[bytes]:
 
 
 def _wrapping(master: bytes) -> Cipher:
-    return Cipher(key_id(master), _derived(master, _WRAPPING))
-
-
-def _derived(master: bytes, purpose: bytes) -> bytes:
-    derivation = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose)
-    return derivation.derive(master)
+    return Cipher(key_id(master), derive_key(master, _WRAPPING))
 
 
 def _forget_changed(*, setting: str, **_: Any) -> None:
