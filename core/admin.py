@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from core import credential_admin
 from core.audit import admin as audit_log
 from core.models import AccessToken, Membership, Organisation, Role, User
 from core.organisations import LastAdmin, remove_member
@@ -21,6 +22,7 @@ __all__ = [
     "RefusedSignInAdmin",
     "TokenAdmin",
     "audit_log",
+    "credential_admin",
 ]
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from core.http.errors import UrlRefused
 from core.http.messages import Form, HttpAnswer, HttpRequest, header_fault
 from core.http.secrets import SecretText
 from core.http.targets import parse_target
-from engine import rules, secrets
+from engine import credentials, rules, secrets
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.values import written
@@ -21,6 +21,8 @@ QUEUE = "ai"
 """The queue of slow calls, whose workers have threads."""
 # Keys of a configuration that may name secrets.
 _CARRIERS = ("url", "query", "headers", "json", "form", "text")
+# Definitions are read by every member, and are not encrypted.
+_SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-auth-token"}
 SCALAR: JsonObject = {"type": ["string", "number", "boolean"]}
 
 PROPERTIES: JsonObject = {
@@ -69,7 +71,7 @@ def call(
         timeout=step.timeout,
         max_bytes=settings.HTTP_MAX_BYTES,
     )
-    return client.send(request)
+    return client.send(request, secrets=credentials.lookup(context))
 
 
 def body(config: JsonObject, form: Form | None) -> Any:
@@ -101,6 +103,13 @@ def expressions(config: JsonObject) -> list[rules.Expression]:
     return found
 
 
+def references(config: JsonObject) -> list[tuple[str, str]]:
+    """The secrets that the configuration names, as (path, name)."""
+    return [
+        found for key in _CARRIERS for found in secrets.references(config.get(key), f"config.{key}")
+    ]
+
+
 def problems(config: JsonObject) -> list[Problem]:
     """What is wrong with the configuration, as far as it can be known before it runs."""
     found = [
@@ -113,11 +122,13 @@ def problems(config: JsonObject) -> list[Problem]:
             parse_target(config["url"])
         except UrlRefused as error:
             found.append(Problem("config.url", error.message))
-    return found + [
-        Problem(rules.below("config.headers", [name]), fault)
-        for name in config.get("headers", {})
-        if (fault := header_fault(name)) is not None
-    ]
+    for name, value in config.get("headers", {}).items():
+        fault = header_fault(name)
+        if name.lower() in _SECRET_HEADERS and "${" not in str(value):
+            fault = f"the header '{name}' takes a secret: ${{secrets.name}}, not the value itself"
+        if fault is not None:
+            found.append(Problem(rules.below("config.headers", [name]), fault))
+    return found
 
 
 def _text(value: Any) -> str:

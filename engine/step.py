@@ -130,6 +130,10 @@ class WorkflowStepExecutor(ABC):
         """
         return []
 
+    def secrets(self, step: WorkflowStep) -> list[tuple[str, str]]:
+        """The secrets that the configuration names, as (path relative to the step, name)."""
+        return []
+
     def branches(self, step: WorkflowStep) -> list[tuple[str, str]]:
         """The dependents that the step may choose among, as (path, step id)."""
         return []

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from core.models import Organisation, Role, User
 from core.organisations import personal_organisation
-from engine import definitions
+from engine import credentials, definitions
 from engine.definition import WorkflowDefinition
 from engine.errors import DefinitionInUse
 from engine.models import Workflow, WorkflowSchedule, WorkflowVersion
@@ -34,6 +34,7 @@ def create_workflow(
     """
     definition = definitions.parse(document)
     organisation = organisation or personal_organisation(owner)
+    credentials.check_references(definition, organisation_id=organisation.id)
     workflow = Workflow(
         organisation=organisation,
         owner_id=_owner_in(organisation, owner.pk),
@@ -53,6 +54,7 @@ def update_workflow(*, workflow: Workflow, document: Any, user: User | None) -> 
         # Compared as text: Python holds 1, 1.0 and true for equal.
         if _text(locked.definition) == _text(document):
             return locked
+        credentials.check_references(definition, organisation_id=locked.organisation_id)
         return _save(locked, definition, document, by=user)
 
 

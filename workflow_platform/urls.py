@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 api_v1 = [
     path("", include("core.api.accounts")),
+    path("", include("core.api.credentials")),
     path("", include("core.api.sessions")),
     path("", include("core.api.tokens")),
     path("", include("core.api.organisations")),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NoReturn, cast
@@ -32,7 +33,8 @@ from core.http.errors import (
 from core.http.messages import HttpAnswer, HttpRequest, body_of, headers_of, url_of
 from core.http.network import CheckedBackend, Deadline, Resolver, checked_addresses
 from core.http.policy import Policy, current_policy
-from core.http.secrets import Lookup, Redactor, Revealer, UnknownSecret
+from core.http.redaction import Redactor
+from core.http.secrets import Lookup, Revealer, UnknownSecret
 from core.http.targets import Target, parse_target
 
 logger = logging.getLogger(__name__)
@@ -81,9 +83,12 @@ def send(
     except (httpcore2.NetworkError, httpcore2.TimeoutException):
         raise ConnectionFailed("The connection was cut.") from None
     except (httpcore2.ProtocolError, httpx2.DecodingError) as error:
-        raise call.redacted(BadAnswer(f"The answer cannot be read: {error}")) from None
-    except (ValueError, OSError) as error:
-        # The error itself may hold what was to be sent.
+        # It quotes the answer as Python would write it: with a secret in it, it is not repeated.
+        raise BadAnswer(None if call.redactor else f"The answer cannot be read: {error}.") from None
+    except Exception as error:  # noqa: BLE001
+        # The error itself may hold what was to be sent: the log gets its place only.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("outgoing request failed: %s at\n%s", type(error).__name__, place)  # noqa: TRY400
         raise HttpError(f"The request could not be made ({type(error).__name__}).") from None
 
 

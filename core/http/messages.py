@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 
 from core.errors import PlatformError
 from core.http.errors import BadAnswer, Rejected, RequestRefused, Unavailable
-from core.http.secrets import Redactor, Revealer
+from core.http.redaction import Redactor
+from core.http.secrets import Revealer
 from core.json import parse_json
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -98,6 +99,10 @@ class HttpAnswer:
                 # The parser's words hold shortened keys, which may be the beginning of a secret.
                 raise BadAnswer(f"{message}.") from None
             raise BadAnswer(f"{message}: {error.message}", problems=error.problems) from None
+        return self._redactor.value(value)
+
+    def clean(self, value: Any) -> Any:
+        """A JSON value that was made of the body, once more without secrets."""
         return self._redactor.value(value)
 
     def raise_for_status(self) -> None:

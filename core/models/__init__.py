@@ -1,7 +1,8 @@
-"""Accounts, the organisations that they belong to, tokens, data keys, and the audit log."""
+"""Accounts, their organisations with credentials, tokens, data keys, and the audit log."""
 
 from core.audit.models import AuditEntry
 from core.models.accounts import User
+from core.models.credentials import Credential
 from core.models.keys import DataKey, Reencryption
 from core.models.organisations import Membership, Organisation, Role
 from core.models.tokens import AccessToken, Scope
@@ -9,6 +10,7 @@ from core.models.tokens import AccessToken, Scope
 __all__ = [
     "AccessToken",
     "AuditEntry",
+    "Credential",
     "DataKey",
     "Membership",
     "Organisation",

@@ -135,6 +135,9 @@ class DataCollectionExecutor(WorkflowStepExecutor):
             return calls.expressions(step.config)
         return super().expressions(step)
 
+    def secrets(self, step: WorkflowStep) -> list[tuple[str, str]]:
+        return calls.references(step.config) if step.config["source"] == "url" else []
+
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
         if step.config["source"] == "url":
             return calls.resolve(step.config, context)
@@ -190,7 +193,8 @@ def _answered(answer: HttpAnswer, config: JsonObject) -> JsonObject:
     text = answer.text()
     if "\0" in text:
         raise InvalidData("The answer is not text.")
-    return {"text": text} if config["format"] == "text" else _table(text, config)
+    found = {"text": text} if config["format"] == "text" else _table(text, config)
+    return {key: answer.clean(value) for key, value in found.items()}
 
 
 def _table(text: str, config: JsonObject) -> JsonObject:

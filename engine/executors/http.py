@@ -77,6 +77,9 @@ class HttpExecutor(WorkflowStepExecutor):
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         return calls.expressions(step.config)
 
+    def secrets(self, step: WorkflowStep) -> list[tuple[str, str]]:
+        return calls.references(step.config)
+
     def problems(self, step: WorkflowStep) -> list[Problem]:
         config = step.config
         forms = [form for form in _FORMS if form in config]

@@ -37,6 +37,8 @@ PLAIN = {
     "django_session.session_data": "signed; whose session it is, and what a page tells next",
     "workflow_audit_log.details": "names, states and ids; a payload is never among them",
     "workflow_categories.description": DESCRIPTION,
+    "workflow_credentials.description": DESCRIPTION,
+    "workflow_credentials.hosts": "names of hosts, which lists show",
     "workflow_data_keys.wrapped": "encrypted by a key provider",
     "workflow_definition_versions.definition": DEFINITION,
     "workflow_definitions.definition": DEFINITION,

@@ -240,6 +240,8 @@ def test_a_message_and_a_queue_of_their_own() -> None:
         ({"headers": {"a": '${"Bearer " + secrets.token}'}}, "headers.a"),
         ({"headers": {"a": "${size(secrets.token)}"}}, "headers.a"),
         ({"headers": {"a": "${secrets}"}}, "headers.a"),
+        ({"headers": {"Authorization": "Bearer abcdef"}}, "headers.Authorization"),
+        ({"headers": {"x-api-key": "abcdef"}}, "headers.x-api-key"),
         ({"method": "${secrets.token}"}, "method"),
         ({"json": {}}, "json"),
         ({"method": "POST", "json": {}, "text": "x"}, "text"),

@@ -39,6 +39,11 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/organisations/{organisation_id}": {"name": "New"},
     "POST /api/v1/organisations/{organisation_id}/members": {"account": "{account}"},
     "PATCH /api/v1/organisations/{organisation_id}/members/{user_id}": {"role": "editor"},
+    "POST /api/v1/credentials": {
+        "organisation": "{organisation}",
+        "name": "new", "value": "0123456789", "hosts": ["a.example"]
+    },
+    "PATCH /api/v1/credentials/{credential_id}": {"description": "New"},
     "POST /api/v1/workflows": {"definition": SAMPLE, "organisation": "{organisation}"},
     "POST /api/v1/workflows/validate": {"definition": SAMPLE},
     "POST /api/v1/workflows/plan": {"definition": SAMPLE},

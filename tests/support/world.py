@@ -16,6 +16,7 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
+from core.credentials import create_credential
 from core.models import Organisation, Role, User
 from core.organisations import add_member, create_organisation
 from engine.models import WorkflowExecution, WorkflowSchedule
@@ -88,9 +89,13 @@ def _objects(organisation: Organisation, owner: User) -> Names:
         name="Hourly", workflow=made[0], user=owner, context={"amount": 1}, interval_seconds=3600
     )
     save_schedule(schedule)
+    credential = create_credential(
+        organisation=organisation, name="crm", value="0123456789", hosts=["crm.example"]
+    )
     ids: dict[str, UUID | str | int] = {
         "organisation_id": organisation.id,
         "organisation": organisation.id,
+        "credential_id": credential.id,
         "user_id": extra.id,
         "account": f"new_{organisation.name}",
         "workflow_id": made[0].id,

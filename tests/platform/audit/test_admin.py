@@ -29,7 +29,9 @@ from model_bakery import baker
 from ai.models import AIStepExecution
 from analytics.models import WorkflowLearningData
 from core.audit.models import AuditEntry, Outcome, Via
-from core.models import AccessToken, Organisation, Scope, User
+from core.credentials import create_credential
+from core.models import AccessToken, Credential, Organisation, Scope, User
+from core.organisations import personal_organisation
 from core.tokens import issue_token
 from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
@@ -97,6 +99,9 @@ ROWS: dict[type[Model], Make] = {
     User: lambda user: User.objects.create_user("ann"),
     Organisation: lambda user: Organisation.objects.get(personal_of=user),
     AccessToken: lambda user: issue_token(user=user, scope=Scope.READ)[0],
+    Credential: lambda user: create_credential(
+        organisation=personal_organisation(user), name="crm", value=PASSWORD, hosts=["a.example"]
+    ),
     AccessAttempt: lambda user: AccessAttempt.objects.create(
         username="ann", user_agent="x", failures_since_start=1
     ),
@@ -125,6 +130,10 @@ ADDED: dict[type[Model], Callable[[User], dict[str, Any]]] = {
     Organisation: lambda user: {
         "name": "Team", "memberships-TOTAL_FORMS": "1", "memberships-0-user": str(user.pk),
         "memberships-0-role": "admin",
+    },
+    Credential: lambda user: {
+        "organisation": str(personal_organisation(user).pk), "name": "crm", "secret": PASSWORD,
+        "hosts": "a.example",
     },
     ClockedSchedule: lambda user: {"clocked_time_0": "2030-01-01", "clocked_time_1": "00:00:00"},
     CrontabSchedule: lambda user: {"minute": "2"},

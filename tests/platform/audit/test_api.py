@@ -14,7 +14,9 @@ from django.test import Client
 from model_bakery import baker
 
 from core.audit.models import AuditEntry, Outcome, Via
+from core.credentials import create_credential
 from core.models import Scope, User
+from core.organisations import personal_organisation
 from core.tokens import issue_token
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
@@ -115,12 +117,39 @@ def _rate(world: World) -> Response:
     return world.send("POST", f"/workflows/{run.workflow_id}/feedback", body)
 
 
+def _credential(world: World) -> str:
+    made = create_credential(
+        organisation=personal_organisation(world.owner),
+        name="crm",
+        value=NEW_CREDENTIAL["value"],
+        hosts=NEW_CREDENTIAL["hosts"],
+    )
+    return f"/credentials/{made.id}"
+
+
+NEW_CREDENTIAL: dict[str, Any] = {
+    "name": "crm",
+    "value": "12345678",  # pragma: allowlist secret - made up
+    "hosts": ["crm.example"],
+}
 NEW_SCHEDULE = {"name": "Nightly", "cron": "0 3 * * *"}
 CALLS: dict[str, tuple[str, Call]] = {
     "POST /auth/session": ("session.open", lambda w: _sign_in(w, "/auth/session")),
     "DELETE /auth/session": ("session.close", _sign_out),
     "POST /auth/tokens": ("token.create", lambda w: w.send("POST", "/auth/tokens")),
     "DELETE /auth/tokens/{token_id}": ("token.revoke", _revoke),
+    "POST /credentials": (
+        "credential.create",
+        lambda w: w.send("POST", "/credentials", NEW_CREDENTIAL),
+    ),
+    "PATCH /credentials/{credential_id}": (
+        "credential.update",
+        lambda w: w.send("PATCH", _credential(w), {"description": "New"}),
+    ),
+    "DELETE /credentials/{credential_id}": (
+        "credential.delete",
+        lambda w: w.send("DELETE", _credential(w)),
+    ),
     "POST /organisations": (
         "organisation.create",
         lambda w: w.send("POST", "/organisations", {"name": "New"}),
