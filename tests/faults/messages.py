@@ -63,7 +63,7 @@ class Postman(threading.Thread):
             letter = json.loads(message)
             letter["properties"]["delivery_tag"] = str(uuid4())  # by which the worker knows it
             if number < self._newest:
-                self.overtaken.add(str(letter["headers"].get("argsrepr", ""))[2:38])
+                self.overtaken.add(str(letter["headers"]["argsrepr"]).removeprefix("run "))
             self._newest = max(self._newest, number)
             self.broker.lpush(_DELIVERED, json.dumps(letter))
 

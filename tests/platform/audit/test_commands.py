@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[Callable[[User], object], str]] = {
         call("createsuperuser", "--noinput", "--username", "root", "--email", "r@example.org"),
         "user.create",
     ),
+    "keys": (call("keys", "rotate"), "key.rotate"),
     "load_catalogue": (call("load_catalogue"), "catalogue.load"),
     "prune": (prune, "execution.prune"),
 }
