@@ -61,6 +61,9 @@ class WorkflowTemplateAdmin(ModelAdmin[WorkflowTemplate]):
     )
     actions = ("instantiate",)
 
+    class Media:
+        css = {"all": ("workflow_engine/admin.css",)}
+
     @admin.display(boolean=True, description="starter", ordering="key")
     def starter(self, template: WorkflowTemplate) -> bool:
         return template.key is not None
@@ -78,7 +81,7 @@ class WorkflowTemplateAdmin(ModelAdmin[WorkflowTemplate]):
             "<li>{} <small>({}, <code>{}</code>)</small></li>",
             ((step.name, step.step_type, step.id) for step in definition.steps[:100]),
         )
-        return format_html('<ol style="margin: 0; padding-left: 2em">{}</ol>', items)
+        return format_html('<ol class="wf-steps">{}</ol>', items)
 
     def save_model(
         self, request: HttpRequest, obj: WorkflowTemplate, form: Any, change: bool

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 api_v1 = [
     path("", include("core.api.accounts")),
@@ -18,12 +19,19 @@ api_v1 = [
 ]
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="start"),
     path("admin/", admin.site.urls),
     path("", include("core.api.urls")),
     path("", include("django_prometheus.urls")),
     path("api/v1/", include(api_v1)),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs",
+        SpectacularSwaggerSplitView.as_view(
+            url_name="schema", template_name="workflow_core/api_docs.html"
+        ),
+        name="docs",
+    ),
 ]
 
 handler400 = "core.api.errors.bad_request"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
@@ -73,6 +75,25 @@ def envelope(code: str, message: str, problems: Sequence[Problem] = ()) -> dict[
     }
 
 
+def described(status: int) -> tuple[str, str]:
+    """Code and message of an error of which nothing is known but its status."""
+    known: dict[int, type[PlatformError]] = {
+        error.status: error for error in (InvalidInput, PermissionDenied, NotFound, TooLarge)
+    }
+    if status in known:
+        return known[status].code, known[status].default_message()
+    if status == _INTERNAL.status:
+        return _INTERNAL.code, _INTERNAL.message
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    return re.sub("[^a-z]+", "_", phrase.lower()), f"{phrase}."
+
+
+def shows_pages(request: HttpRequest) -> bool:
+    """Whether the answer is shown by a browser: errors are pages then, outside the API."""
+    asks_html = "text/html" in request.headers.get("Accept", "")
+    return asks_html and not request.path.startswith(API_PREFIX)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: what Django refuses before any view."""
     return _outside_views(request, exception) or defaults.bad_request(request, exception)
@@ -94,7 +115,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _outside_views(request: HttpRequest, exception: Exception | None) -> HttpResponse | None:
-    if not request.path.startswith(API_PREFIX):
+    if shows_pages(request):
         return None
     answer = _INTERNAL if exception is None else _answer(exception)
     return JsonResponse(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -7,11 +8,12 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.exceptions import UnsupportedMediaType
 
-from core.api.errors import envelope
+from core.api.errors import described, envelope, shows_pages
 from core.errors import PlatformError
 from core.ids import uuid7
 
 REQUEST_ID = "X-Request-ID"
+_NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -31,6 +33,41 @@ class RequestId:
         request.request_id = request_id  # type: ignore[attr-defined]
         response = self.get_response(request)
         response[REQUEST_ID] = request_id
+        return response
+
+
+class SecurityHeaders:
+    """What Django's own middleware does not set: nobody else may embed what is answered here, and
+    pages have no use for the device.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        return response
+
+
+class ErrorEnvelope:
+    """Gives every error the API's envelope, whoever made it, but for pages that a browser shows."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or shows_pages(request):
+            return response
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        code, message = described(response.status_code)
+        if response.headers.get("Content-Type", "").startswith("text/plain"):
+            message = response.text or message
+        response.content = json.dumps(envelope(code, message)).encode()
+        response.headers["Content-Type"] = "application/json"
         return response
 
 

@@ -20,6 +20,7 @@ admin.site.unregister(PeriodicTask)
 class EntryAdmin(PeriodicTaskAdmin):  # type: ignore[misc] # django-celery-beat has no types
     """Beat's page, except that a schedule's entry is read-only: saving the schedule rewrites it."""
 
+    change_form_template = "workflow_engine/admin/beat_entry.html"
     list_display = ("name", "description", "enabled", "scheduler", "last_run_at")
     list_filter = ("enabled", "one_off", "task")
 

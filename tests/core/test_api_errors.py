@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from django.views.decorators.http import require_POST
 from pytest_django import Settings
 from rest_framework import exceptions
 from rest_framework.permissions import AllowAny
@@ -64,6 +65,10 @@ def forbidden(request: HttpRequest) -> HttpResponse:
     raise DjangoPermissionDenied
 
 
+def key_away(request: HttpRequest) -> HttpResponse:
+    raise errors.KeyUnavailable
+
+
 def suspicious(request: HttpRequest) -> HttpResponse:
     raise SuspiciousOperation
 
@@ -76,6 +81,8 @@ urlpatterns = [
     *(path(f"{prefix}broken", broken) for prefix in ("", "api/")),
     *(path(f"{prefix}forbidden", forbidden) for prefix in ("", "api/")),
     *(path(f"{prefix}suspicious", suspicious) for prefix in ("", "api/")),
+    *(path(f"{prefix}only-post", require_POST(broken)) for prefix in ("", "api/")),
+    path("key", key_away),
 ]
 handler400 = "core.api.errors.bad_request"
 handler403 = "core.api.errors.permission_denied"
@@ -233,14 +240,42 @@ def test_errors_of_addresses_and_methods(
     assert SECRET not in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("url", "status"),
-    [("/nothing", 404), ("/broken", 500), ("/forbidden", 403), ("/suspicious", 400)],
-)
-def test_pages_outside_the_api_stay_html(url: str, status: int) -> None:
-    response = Client(raise_request_exception=False).get(url)
-    assert response.status_code == status
-    assert response["Content-Type"].startswith("text/html")
+OUTSIDE = [
+    ("/nothing", 404, "not_found"),
+    ("/broken", 500, "internal_error"),
+    ("/forbidden", 403, "permission_denied"),
+    ("/suspicious", 400, "invalid_input"),
+    ("/only-post", 405, "method_not_allowed"),
+    ("/key", 503, "service_unavailable"),
+]
+
+
+@pytest.mark.parametrize(("url", "status", "code"), OUTSIDE)
+def test_errors_outside_the_api_are_pages_for_browsers_alone(
+    url: str, status: int, code: str
+) -> None:
+    client = Client(raise_request_exception=False)
+    page = client.get(url, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == status
+    assert page["Content-Type"].startswith("text/")
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        response = client.get(url, headers=accept)
+        assert (response.status_code, response.json()["code"]) == (status, code)
+        assert set(response.json()) == {"code", "message", "details"}
+        assert SECRET not in response.content.decode()
+
+
+def test_the_api_answers_browsers_too_in_the_envelope() -> None:
+    client = Client(raise_request_exception=False, headers={"Accept": "text/html"})
+    for url, status in (("/api/v1/nothing", 404), ("/api/broken", 500), ("/api/only-post", 405)):
+        response = client.get(url)
+        assert (response.status_code, set(response.json())) == (
+            status, {"code", "message", "details"}
+        )  # fmt: skip
+
+
+def test_a_wrong_method_says_which_are_right() -> None:
+    assert Client().get("/only-post")["Allow"] == "POST"
 
 
 @pytest.mark.parametrize(
