@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from timezone_field import TimeZoneField
 
@@ -11,6 +12,8 @@ from core.fields import EncryptedJSONField
 from core.ids import uuid7
 from engine.models.definitions import Workflow
 from engine.models.executions import WorkflowExecution
+
+_EITHER = "Give either a cron expression or an interval."
 
 
 class WorkflowSchedule(models.Model):
@@ -31,7 +34,9 @@ class WorkflowSchedule(models.Model):
     cron = models.CharField(
         max_length=100, blank=True, default="", help_text="minute hour day month weekday"
     )
-    interval_seconds = models.PositiveIntegerField(null=True, blank=True)
+    interval_seconds = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     timezone = TimeZoneField(default="UTC", choices_display="STANDARD")
     allow_overlap = models.BooleanField(
         default=False, help_text="Start even while the schedule's last run has not ended."
@@ -48,7 +53,7 @@ class WorkflowSchedule(models.Model):
                 condition=models.Q(cron="", interval_seconds__gt=0)
                 | (~models.Q(cron="") & models.Q(interval_seconds=None)),
                 name="workflow_schedule_cron_or_interval",
-                violation_error_message="Give either a cron expression or an interval.",
+                violation_error_message=_EITHER,
             ),
         )
 
@@ -59,7 +64,9 @@ class WorkflowSchedule(models.Model):
         from engine.schedules import check_cron
 
         if bool(self.cron) == bool(self.interval_seconds):
-            raise ValidationError("Give either a cron expression or an interval.")
+            # Said of a field, so that the constraint below does not say it once more.
+            field = "interval_seconds" if self.cron else "cron"
+            raise ValidationError({field: _EITHER})
         if self.cron and (message := check_cron(self.cron)):
             raise ValidationError({"cron": message})
 

@@ -59,8 +59,8 @@ def test_new_schedule_has_its_entry_in_beat(
     ("changed", "field", "fault"),
     [
         ({"cron": "every day"}, "cron", "five fields"),
-        ({"cron": ""}, "__all__", "either a cron expression or an interval"),
-        ({"interval_seconds": "60"}, "__all__", "either a cron expression or an interval"),
+        ({"cron": ""}, "cron", "either a cron expression or an interval"),
+        ({"interval_seconds": "60"}, "interval_seconds", "either a cron expression or an interval"),
         ({"timezone": "Mars/Base"}, "timezone", "valid choice"),
         ({"context": "{"}, "context", "JSON"),
         ({"context": "[]"}, "context", "JSON object"),

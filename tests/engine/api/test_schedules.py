@@ -43,9 +43,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"cron": "every day"}, "cron"),
     ({"cron": "61 6 * * *"}, "cron"),
     ({"cron": "0 6 * * * *"}, "cron"),
-    ({"cron": ""}, ""),
-    ({"interval_seconds": 60}, ""),
-    ({"cron": "", "interval_seconds": 0}, ""),
+    ({"cron": ""}, "cron"),
+    ({"interval_seconds": 60}, "interval_seconds"),
+    ({"cron": "", "interval_seconds": 0}, "interval_seconds"),
     ({"cron": "", "interval_seconds": -1}, "interval_seconds"),
     ({"cron": "", "interval_seconds": 2**40}, "interval_seconds"),
     ({"timezone": "Mars/Olympus"}, "timezone"),
@@ -63,7 +63,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_schedules(cast: Cast, fields: dict[str, Any], path: str) -> None:
     response = cast.owner.api.post(LIST, body(cast, **fields), format="json")
     assert response.status_code == 400, response.content
-    assert path in [detail["path"] for detail in response.json()["details"]]
+    assert [detail["path"] for detail in response.json()["details"]] == [path]
     assert not WorkflowSchedule.objects.exists()
     assert not PeriodicTask.objects.filter(task="engine.fire_schedule").exists()
 
