@@ -195,7 +195,8 @@ def test_every_door_counts(ann: User, client: Client) -> None:
         assert sign_in("ann", "wrong").status_code == 400
         wrong = {"username": "ann", "password": WRONG}
         assert session.post(SESSION, wrong, format="json").status_code == 400
-    page = client.post("/admin/login/", {"username": "ann", "password": WRONG})
+    wrong = {"username": "ann", "password": WRONG}
+    page = client.post("/admin/login/", wrong, headers={"Accept": "text/html"})
     assert (page.status_code, page["Retry-After"]) == (429, "900")
     assert b"Too many wrong passwords" in page.content
     right = {"username": "ann", "password": PASSWORD}
