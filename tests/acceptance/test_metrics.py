@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
@@ -28,11 +30,15 @@ def test_a_workers_calls_are_counted(user: User) -> None:
     before = figures()
     run = finish(start(definition(step("ask", **ASK)), user=user, data={"name": "Ada"}).id)
     assert run.status == "completed"
+    ended = "engine_executions_finished_total"  # counted by the reconciler's next round
+    deadline = time.monotonic() + 30
+    while figures().get(ended, 0) <= before.get(ended, 0) and time.monotonic() < deadline:
+        time.sleep(0.2)
     after = figures()
     for name in (
         "ai_request_duration_seconds_count",
         "engine_steps_settled_total",
-        "engine_executions_finished_total",
+        ended,
     ):
         assert after[name] > before.get(name, 0), name
     assert after["ai_token_usage_total"] >= before.get("ai_token_usage_total", 0)

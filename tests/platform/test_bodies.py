@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 
 from core.audit.models import AuditEntry
 from tests.platform.audit.test_api import CALLS, DOCUMENT, PURE, World
 from tests.support.cast import Cast
+from tests.support.counts import forget_counts
 
 JSON = "application/json"
 DEEP = 100_000
@@ -115,7 +115,7 @@ def test_bad_bodies(method: str, path: str, cast: Cast) -> None:
     before = counts()
     wrong = []
     for name, (body, content_type, headers, status, code) in BODIES.items():
-        cache.clear()  # the count of attempts to sign in
+        forget_counts()
         response: Any = world.api.generic(
             method,
             where,

@@ -181,7 +181,7 @@ def test_large_payloads_are_left_out_of_lists(
     document = definition(step("small"), step("large", **calls("tests.echo", value=text)))
     workflow = create_workflow(document=document, owner=cast.owner.user)
     run = work(start(workflow, user=cast.owner.user))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         rows = cast.owner.api.get(f"{LIST}/{run.id}/steps").json()["results"]
     assert [(row["output_data"], row["omitted"]) for row in rows] == [
         ({"value": "small"}, []),
@@ -291,5 +291,5 @@ def test_queries_of_a_list_do_not_grow(
 ) -> None:
     for _ in range(3):
         start(cast.private, user=cast.owner.user)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(cast.owner.api.get(LIST).json()["results"]) == 3
