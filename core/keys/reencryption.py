@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
@@ -43,13 +44,22 @@ class Outcome:
         busy: old values that somebody else had locked or replaced just then: the next pass looks
             at them again.
         unreadable: old values that nobody can open: their key is unknown, or they were altered.
-        finished: whether no pass is left to do.
+        finished: whether no pass is left to do, by this process or by another one.
     """
 
     moved: int = 0
     busy: int = 0
     unreadable: int = 0
     finished: bool = True
+
+
+class _Pass(Enum):
+    """What the pass through a column has come to."""
+
+    NOT_DUE = auto()
+    ELSEWHERE = auto()  # another process is at it, or has just been killed at it
+    GOES_ON = auto()
+    ENDED = auto()
 
 
 def reencrypt(
@@ -77,15 +87,15 @@ def reencrypt(
     for column in _in_turn(sealed_columns() if columns is None else columns):
         done = Outcome()
         while (
-            ended := _batch(column, done, actor, rows=rows)
-        ) is False and time.monotonic() < until:
+            came_to := _batch(column, done, actor, rows=rows)
+        ) is _Pass.GOES_ON and time.monotonic() < until:
             pass
-        if ended:
+        if came_to is _Pass.ENDED:
             told(column, done)
         outcome.moved += done.moved
         outcome.busy += done.busy
         outcome.unreadable += done.unreadable
-        outcome.finished &= ended is not False and not done.busy
+        outcome.finished &= came_to in {_Pass.ENDED, _Pass.NOT_DUE} and not done.busy
         if time.monotonic() >= until:
             return outcome
     return outcome
@@ -114,16 +124,16 @@ def due(columns: Iterable[SealedColumn] | None = None) -> list[SealedColumn]:
     ]
 
 
-def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -> bool | None:
-    """One transaction's work. True where it ended a pass, False where the pass goes on, None where
-    none is due or another process is at it.
-    """
+def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -> _Pass:
+    """One transaction's work, and what the column's pass has come to."""
     names = {"table": column.table, "column": column.name}
     Reencryption.objects.bulk_create([Reencryption(**names)], ignore_conflicts=True)
     with transaction.atomic():
         note = Reencryption.objects.select_for_update(skip_locked=True).filter(**names).first()
-        if note is None or not _is_due(note, _changed_at()):
-            return None
+        if note is None:
+            return _Pass.ELSEWHERE
+        if not _is_due(note, _changed_at()):
+            return _Pass.NOT_DUE
         if note.started_at is None or note.finished_at is not None:
             # By the database's clock, as the rotations that it is compared with.
             Reencryption.objects.filter(pk=note.pk).update(
@@ -146,7 +156,7 @@ def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -
             finished_at=None if page else Now(),
         )
         if page:
-            return False
+            return _Pass.GOES_ON
         if note.moved or note.unreadable:
             record(
                 actor,
@@ -155,7 +165,7 @@ def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -
                 moved=note.moved,
                 unreadable=note.unreadable,
             )
-        return True
+        return _Pass.ENDED
 
 
 def _seal_anew(column: SealedColumn, page: Sequence[Entry]) -> Outcome:

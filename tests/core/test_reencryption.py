@@ -178,6 +178,18 @@ def test_a_locked_row_is_left_to_the_next_pass(stored_notes: Columns) -> None:
     assert reencrypt(stored_notes[:1]).moved == 1
 
 
+def test_a_pass_that_another_process_has_in_hand_is_not_finished(stored_notes: Columns) -> None:
+    write(3)
+    rotation.rotate(actor=ACTOR)
+    reencrypt(stored_notes[:1], rows=1, seconds=0)
+    outcomes: list[Outcome] = []
+    with transaction.atomic():
+        Reencryption.objects.select_for_update().get()
+        apart(lambda: outcomes.append(reencrypt(stored_notes[:1]))).join(timeout=10)
+    assert outcomes == [Outcome(finished=False)]
+    assert reencrypt(stored_notes[:1]) == Outcome(moved=2)
+
+
 def test_whoever_only_shares_a_row_does_not_notice(stored_notes: Columns) -> None:
     """The engine's statements hold runs FOR KEY SHARE."""
     [note] = write(1)
@@ -309,7 +321,7 @@ def test_killed_again_and_again_it_gets_there(stored_notes: Columns) -> None:
             progress.append(sum(Reencryption.objects.values_list("moved", flat=True)))
     worked = sum(before != after for before, after in pairwise(progress))
     assert worked > KILLS // 3, "many were killed in the midst of it"
-    while not reencrypt(stored_notes).finished or old_values(stored_notes):
+    while not reencrypt(stored_notes).finished:
         time.sleep(0.05)
     under_newest_key(stored_notes)
     as_written(notes)
