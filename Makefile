@@ -12,7 +12,8 @@ export DJANGO_SETTINGS_MODULE := workflow_platform.settings
 PRODUCTION := DEBUG=false HTTPS=true ALLOWED_HOSTS=workflows.example.org \
 	SECRET_KEY=$$(head -c 48 /dev/urandom | base64 -w 0) \
 	DB_ENCRYPTION_KEY=$$(head -c 32 /dev/urandom | base64 -w 0) \
-	DB_HOST=database.example.org DB_PASSWORD=none REDIS_HOST=broker.example.org
+	DB_HOST=database.example.org DB_PASSWORD=none DB_SSLMODE=verify-full \
+	REDIS_HOST=broker.example.org REDIS_TLS=true
 
 .DEFAULT_GOAL := help
 .PHONY: help run test faults check setup lint types layers migrations deploy-check openapi

@@ -9,5 +9,6 @@ pytest_plugins = [
     "tests.support.web",
     "tests.support.keys",
     "tests.support.vault",
+    "tests.support.tls",
     "tests.support.world",
 ]

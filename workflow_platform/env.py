@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from ssl import TLSVersion
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -77,6 +78,10 @@ class Environment(BaseSettings):
     db_name: str = "workflow_automation"
     db_user: str = "admin"
     db_password: str = ""
+    db_sslmode: Literal["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = (
+        Field(default="", description="libpq's; only verify-full proves whom one talks to.")
+    )
+    db_sslrootcert: str = ""
     db_encryption_key: str = ""
     key_provider: Literal["", "env", "file", "vault"] = Field(
         default="", description="Who wraps data keys; empty: env with DB_ENCRYPTION_KEY, or file."
@@ -97,6 +102,8 @@ class Environment(BaseSettings):
     redis_host: str = ""
     redis_port: int = 6379
     redis_password: str = ""
+    redis_tls: bool = Field(default=False, description="As rediss:// in REDIS_URL.")
+    redis_ca_cert: str = ""
     redis_encryption_key: str = ""
 
     openai_api_key: str = Field(
@@ -193,6 +200,8 @@ class Environment(BaseSettings):
                 "PORT": url.port or 5432,
                 "OPTIONS": dict(parse_qsl(url.query)),  # sslmode and the like
             }
+        asked = {"sslmode": self.db_sslmode, "sslrootcert": self.db_sslrootcert}
+        entry["OPTIONS"] |= {name: value for name, value in asked.items() if value}
         return entry
 
     def vault(self) -> dict[str, str]:
@@ -213,9 +222,27 @@ class Environment(BaseSettings):
     def redis(self) -> str:
         """The URL that redis-py takes, from REDIS_URL or else from REDIS_*."""
         if self.redis_url:
-            return self.redis_url
-        password = f":{self.redis_password}@" if self.redis_password else ""
-        return f"redis://{password}{self.redis_host or 'localhost'}:{self.redis_port}/0"
+            plain = self.redis_tls and self.redis_url.startswith("redis://")
+            return self.redis_url.replace("redis://", "rediss://", 1) if plain else self.redis_url
+        scheme = "rediss" if self.redis_tls else "redis"
+        password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
+        return f"{scheme}://{password}{self.redis_host or 'localhost'}:{self.redis_port}/0"
+
+    def redis_verification(self) -> dict[str, Any]:
+        """What redis-py, kombu and Celery take besides the URL; nothing where it is not TLS.
+
+        The server must show a certificate for its name, from this authority or, without one, from
+        one that the system trusts.
+        """
+        if not self.redis().startswith("rediss://"):
+            return {}
+        authority = {"ssl_ca_certs": self.redis_ca_cert} if self.redis_ca_cert else {}
+        return {
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+            "ssl_min_version": TLSVersion.TLSv1_2,
+            **authority,
+        }
 
 
 def read() -> Environment:

@@ -132,6 +132,7 @@ REDIS_OPTIONS: dict[str, Any] = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "health_check_interval": 25,
+    **env.redis_verification(),
 }
 CACHES = {
     "default": {
@@ -238,9 +239,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
+CELERY_BROKER_USE_SSL = env.redis_verification() or None
+CELERY_REDIS_BACKEND_USE_SSL = CELERY_BROKER_USE_SSL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_RESULT_BACKEND = CELERY_BROKER_URL  # chords; standalone tasks choose django-db themselves
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = dict(REDIS_OPTIONS)
+CELERY_REDIS_SOCKET_TIMEOUT = 10
+CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 5
+CELERY_REDIS_BACKEND_HEALTH_CHECK_INTERVAL = 25
 CELERY_RESULT_EXPIRES = 3600
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_SERIALIZER = "json"

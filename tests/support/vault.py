@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +65,11 @@ class VaultServer:
         self.http.daemon_threads = True
         self.address = f"http://127.0.0.1:{self.http.server_port}"
         Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS alone from now on."""
+        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+        self.address = self.address.replace("http://", "https://")
 
     def close(self) -> None:
         """Refuses connections from now on."""
