@@ -30,6 +30,10 @@ test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a p
 faults: $(VENV)/development ## Inject every fault (an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
 	@$(BIN)/python -m tests.faults $(if $(filter-out 0 no false,$(SUBSET)),--subset) $(if $(FAULT),--fault $(FAULT)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: soak
+soak: $(VENV)/development ## Constant load with a fault every few seconds: nothing lost, nothing grows; MINUTES=10
+	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests
@@ -47,7 +51,11 @@ layers: setup ## Which app may import which
 migrations: setup ## Every model change has its migration
 	DB_HOST=/nonexistent $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
-deploy-check: setup ## Django's checks under production settings
+deploy-.PHONY: soak
+soak: $(VENV)/development ## Constant load with a fault every few seconds: nothing lost, nothing grows; MINUTES=10
+	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+check: setup ## Django's checks under production settings
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 .PHONY: security lock licences

@@ -12,14 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from tests.faults import report
+from tests.faults.place import NOT_OURS, PREFIX
 from tests.faults.report import Outcome
 from workflow_platform.local.errors import StartError
 from workflow_platform.local.folder import only_one
 from workflow_platform.local.servers import SOCKETS_PARENT, LocalServers
-
-_PREFIX = "workflow-faults-"
-# The servers of whoever asks are not those that may be killed.
-_NOT_OURS = ("DB_", "DATABASE_URL", "REDIS_", "DATA_DIR", "PYTEST_")
 
 
 class Lane:
@@ -27,12 +24,12 @@ class Lane:
 
     def __init__(self, *, small: bool) -> None:
         self.small = small
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=SOCKETS_PARENT))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SOCKETS_PARENT))
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.faults.serve", str(self.folder)]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_OURS)}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
         with (self.folder / "serve.log").open("wb") as log:
             self.process = subprocess.Popen(
                 command + (["small"] if self.small else []),
@@ -90,7 +87,7 @@ def remove(folder: Path) -> None:
 
 def remove_leftovers() -> None:
     """Ends and deletes what lanes that were killed have left."""
-    for folder in SOCKETS_PARENT.glob(f"{_PREFIX}*"):
+    for folder in SOCKETS_PARENT.glob(f"{PREFIX}*"):
         ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
         if ours and (folder / "run.lock").exists():
             remove(folder)

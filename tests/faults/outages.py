@@ -76,7 +76,7 @@ def broker_down(site: Site, random: Random, wanted: int) -> Round:
     return Round(runs=runs, hits=int(hit), recovery=[time.monotonic() - back], problems=problems)
 
 
-def _restart_postgres(site: Site) -> None:
+def restart_postgres(site: Site) -> None:
     """`stop -m immediate`, and up again."""
     site.postgres.stop(signal.SIGQUIT)
     connection.close()
@@ -91,7 +91,7 @@ def postgres_stop(site: Site, random: Random, wanted: int) -> Round:
     wait_until(running.exists, what="a step to run")
     time.sleep(random.uniform(0, 0.5))
     hit = running.exists()
-    _restart_postgres(site)
+    restart_postgres(site)
     back = time.monotonic()
     oracle.rest(runs, seconds=60)
     return Round(runs=runs, hits=int(hit), recovery=[time.monotonic() - back])
@@ -114,7 +114,7 @@ def postgres_restarts(site: Site, random: Random, wanted: int) -> Round:
             time.sleep(random.uniform(1, 2))
             running = WorkflowExecution.objects.filter(status="running").exclude(id__in=before)
             open_ones |= set(running.values_list("id", flat=True))
-            _restart_postgres(site)
+            restart_postgres(site)
             back = time.monotonic()
             settled = ExecutionEvent.objects.filter(
                 kind=history.STEP_COMPLETED, created_at__gt=now()

@@ -11,6 +11,7 @@ from tests.faults.plan import BY_NAME, FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "faults.md"
+_SOAK = "\n## Soak\n"
 _HEAD = """\
 # Faults survived
 
@@ -22,7 +23,7 @@ fault counts only where it hit: the step was running in the killed process and i
 queue was not empty before it was flushed, and so on.
 
 Recovery is the time until what was lost ran again (after an outage: from its end), with a lease of
-2 s, the reconciler every 0.5 s and lost messages sent again after 2 s. The seed repeats a fault:
+2 s, the reconciler every second and lost messages sent again after 2 s. The seed repeats a fault:
 `make faults FAULT=name N=5 SEED=seed`.
 
 | fault | hit | runs judged | recovery p95 | seed |
@@ -95,4 +96,19 @@ def write(outcomes: dict[str, Outcome], *, machine: str) -> None:
     minutes = sum(outcome.seconds for outcome in outcomes.values()) / 60
     notes = [f"- {BY_NAME[o.fault].name}: {note}\n" for o in outcomes.values() for note in o.notes]
     foot = f"\n{machine}, {datetime.now(UTC):%Y-%m-%d}; {minutes:.0f} minutes of faults in all.\n"
-    DOCUMENT.write_text(_HEAD + "".join(rows) + ("\n" + "".join(notes) if notes else "") + foot)
+    text = _HEAD + "".join(rows) + ("\n" + "".join(notes) if notes else "") + foot
+    _, soak = _halves()
+    DOCUMENT.write_text(text + soak)
+
+
+def write_soak(text: str) -> None:
+    """Writes the section on soaking beneath the faults."""
+    faults, _ = _halves()
+    DOCUMENT.write_text(f"{faults.rstrip()}\n\n{text}")
+
+
+def _halves() -> tuple[str, str]:
+    """The document before and from the section on soaking."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Faults survived\n"
+    faults, heading, soak = text.partition(_SOAK)
+    return faults, heading + soak

@@ -11,29 +11,15 @@ import sys
 import traceback
 from pathlib import Path
 
-from tests.faults import report
-from workflow_platform.local.folder import only_one
-from workflow_platform.local.processes import MARK
+from tests.faults import place, report
 from workflow_platform.local.servers import LocalServers
-
-QUICK = {"LEASE_SECONDS": "2", "RECONCILE_SECONDS": "0.5", "RESEND_SECONDS": "2"}
 
 
 def main(folder: Path, *, small: bool) -> None:
     """Serves until its input ends, then takes everything down."""
     outcomes = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what others print is no outcome
-    folder.chmod(0o711)  # as root, the servers run as another user, who must get through
-    with only_one(folder), LocalServers(folder, durable=not small) as servers:
-        for name in ("effects", "failpoints", "data"):
-            (folder / name).mkdir(exist_ok=True)
-        os.environ |= servers.environment | QUICK
-        os.environ |= {
-            MARK: str(folder),
-            "DATA_DIR": str(folder / "data"),
-            "EXTRA_APPS": "tests.support.functions,tests.faults.effects",
-            "FAULTS_EFFECTS": str(folder / "effects"),
-        }
+    with place.servers(folder, durable=not small) as servers:
         serve(servers, folder, outcomes, small=small)
 
 
@@ -51,7 +37,9 @@ def serve(servers: LocalServers, folder: Path, outcomes: object, *, small: bool)
     from tests.faults.catalogue import INJECT
     from tests.faults.site import Site
     from tests.faults.trial import run
+    from tests.support import workers
 
+    workers.QUICK |= place.QUICK
     call_command("migrate", verbosity=0)
     site = Site(servers, folder, small=small)
     try:

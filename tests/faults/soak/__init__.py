@@ -1,0 +1,1 @@
+"""Minutes of constant load with a fault every few seconds: nothing is lost, nothing grows."""
