@@ -34,6 +34,10 @@ faults: $(VENV)/development ## Inject every fault (an hour; goes on where it sto
 soak: $(VENV)/development ## Constant load with a fault every few seconds: nothing lost, nothing grows; MINUTES=10
 	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: $(VENV)/development ## Try generated input of every kind; SUBSET=1 for a part, SEED=1 for other input
+	$(if $(filter-out 0 no false,$(SUBSET)),,FUZZ_FULL=1) $(if $(SEED),FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -p tests.support.servers -q tests/fuzz
+
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests
@@ -51,11 +55,7 @@ layers: setup ## Which app may import which
 migrations: setup ## Every model change has its migration
 	DB_HOST=/nonexistent $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
-deploy-.PHONY: soak
-soak: $(VENV)/development ## Constant load with a fault every few seconds: nothing lost, nothing grows; MINUTES=10
-	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
-
-check: setup ## Django's checks under production settings
+deploy-check: setup ## Django's checks under production settings
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 .PHONY: security lock licences
