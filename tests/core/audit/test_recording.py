@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -18,6 +19,7 @@ from core.audit.recording import action, record, record_reading
 from core.errors import Conflict, InvalidInput
 from core.keys.ring import data_keys
 from core.models import Scope, User
+from core.security import WorkflowSecurityManager
 from core.tokens import issue_token
 from tests.core.audit.conftest import write
 
@@ -77,6 +79,14 @@ def test_a_session_is_named_without_its_key() -> None:
     assert actor.via == Via.SESSION
     assert len(actor.credential) == 12
     assert "abcdef" not in actor.credential
+
+
+def test_the_documented_door() -> None:
+    user, workflow_id = User.objects.create_user("ann"), uuid4()
+    WorkflowSecurityManager().log_workflow_access(str(user.id), str(workflow_id), "export")
+    row = entry()
+    assert (row.action, row.user_id, row.username) == ("workflow.export", user.id, "ann")
+    assert (row.object_kind, row.object_id) == ("workflow_engine.workflow", str(workflow_id))
 
 
 def test_nobody_a_command_and_the_platform() -> None:
