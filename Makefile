@@ -36,7 +36,7 @@ soak: $(VENV)/development ## Constant load with a fault every few seconds: nothi
 
 .PHONY: fuzz
 fuzz: $(VENV)/development ## Try generated input of every kind; SUBSET=1 for a part, SEED=1 for other input
-	$(if $(filter-out 0 no false,$(SUBSET)),,FUZZ_FULL=1) $(if $(SEED),FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -p tests.support.servers -q tests/fuzz
+	@$(if $(filter-out 0 no false,$(SUBSET)),,FUZZ_FULL=1) $(if $(SEED),FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -p tests.support.servers -q tests/fuzz
 
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 

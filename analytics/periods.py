@@ -9,7 +9,7 @@ from typing import Literal
 
 from core.errors import InvalidInput, Problem
 
-_PERIOD = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
+PERIOD = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 LONGEST = timedelta(days=3650)
 _HOURLY = timedelta(hours=48)  # up to which a period is shown by hours
@@ -51,7 +51,7 @@ def parse_period(text: str, *, now: datetime) -> Period:
     Raises:
         InvalidPeriod: not a number with h, d or w, or longer than ten years.
     """
-    found = _PERIOD.fullmatch(text)
+    found = PERIOD.fullmatch(text)
     length = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
     if not found or length > LONGEST:
         message = f"must be a number of h(ours), d(ays) or w(eeks), at most {LONGEST.days}d"

@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.support.vault",
     "tests.support.tls",
     "tests.support.world",
+    "tests.support.serving",
 ]

@@ -5,20 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from analytics.models import MAX_RATING, MIN_RATING, WorkflowLearningData
-from analytics.periods import Period, parse_period
+from analytics.periods import PERIOD, Period, parse_period
 from core.api.serializers import StrictModelSerializer, StrictSerializer
 from engine.models import ExecutionStatus
 
 _PERIOD_HELP = "A number of h(ours), d(ays) or w(eeks), such as `30d` or `12h`."
 
 
+@extend_schema_field({"type": "string", "pattern": f"^{PERIOD.pattern}$"})
+class PeriodField(serializers.CharField):
+    """A period of time, checked by `parse_period`."""
+
+
 class PeriodQuerySerializer(StrictSerializer):
     """The query of workflow analytics."""
 
-    time_period = serializers.CharField(default="90d", help_text=_PERIOD_HELP)
+    time_period = PeriodField(default="90d", help_text=_PERIOD_HELP)
 
     def period(self) -> Period:
         """The period asked for, up to now."""
@@ -28,7 +34,7 @@ class PeriodQuerySerializer(StrictSerializer):
 class TrendsQuerySerializer(PeriodQuerySerializer):
     """The query of trends."""
 
-    time_period = serializers.CharField(default="30d", help_text=_PERIOD_HELP)
+    time_period = PeriodField(default="30d", help_text=_PERIOD_HELP)
     category = serializers.CharField(
         required=False, max_length=100, help_text="Only runs of workflows of this category."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,6 +15,9 @@ from core.models import User
 
 
 class Account(StrictModelSerializer):
+    # Most accounts have none, and an empty text is no address.
+    email = serializers.CharField(read_only=True)
+
     class Meta:
         model = User
         fields = ("id", "username", "first_name", "last_name", "email", "is_staff")

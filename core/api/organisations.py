@@ -64,7 +64,9 @@ class NewMemberSerializer(StrictSerializer):
 
 
 class ChangedMemberSerializer(StrictSerializer):
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(
+        choices=Role.choices, required=False, help_text="Left as it is where absent."
+    )
 
 
 class _OrganisationView(GenericAPIView[Organisation]):
@@ -192,7 +194,8 @@ class MemberDetail(GenericAPIView[Membership]):
         membership = self.get_object()
         body = ChangedMemberSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        before, role = membership.role, Role(body.validated_data["role"])
+        before = membership.role
+        role = Role(body.validated_data.get("role", before))
         with action(
             by_request(request), "member.change", membership.user, organisation_id=organisation_id
         ) as entry:

@@ -7,9 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from drf_spectacular.plumbing import force_instance
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
+from core.api.serializers import StrictFields
 from core.errors import PlatformError
 
 
@@ -73,6 +75,13 @@ class ErrorsSchema(AutoSchema):
             responses.setdefault(str(status.value), self._error(status))
         operation["responses"] = dict(sorted(responses.items()))
         return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: Direction) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        made = force_instance(serializer)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(made, StrictFields):
+            schema["additionalProperties"] = False
+        return schema
 
     def _usual_errors(self, operation: Mapping[str, Any]) -> set[HTTPStatus]:
         places = {parameter["in"] for parameter in operation.get("parameters", ())}

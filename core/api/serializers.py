@@ -7,9 +7,28 @@ from typing import Any
 
 from rest_framework import serializers
 
+# What each kind of field takes, and how that is called. DRF's own turn 0 into "0", "yes" into
+# true and 5 into a UUID, which the API's description promises to nobody.
+_KINDS: tuple[tuple[tuple[type[Any], ...], tuple[type, ...], str], ...] = (
+    ((serializers.BooleanField,), (bool,), "true or false"),
+    ((serializers.IntegerField, serializers.FloatField), (int, float), "a number"),
+    (
+        (
+            serializers.CharField,
+            serializers.ChoiceField,
+            serializers.DateTimeField,
+            serializers.UUIDField,
+        ),
+        (str,),
+        "text",
+    ),
+)
+
 
 class StrictFields(serializers.Serializer[Any]):
-    """Refuses unknown and read-only keys, beside the ordinary errors of the other keys."""
+    """Refuses unknown and read-only keys and values of another JSON type, beside the ordinary
+    errors of the other keys.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
@@ -20,6 +39,8 @@ class StrictFields(serializers.Serializer[Any]):
                     errors[str(key)] = ["This field is not known."]
                 elif known.read_only:
                     errors[str(key)] = ["This field cannot be written."]
+                elif wanted := _other_type(known, data[key]):
+                    errors[str(key)] = [f"This must be {wanted}."]
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -29,6 +50,18 @@ class StrictFields(serializers.Serializer[Any]):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+
+def _other_type(field: Any, value: Any) -> str | None:
+    """What the field takes, where the value is something else. Null is the field's own matter."""
+    if value is None:
+        return None
+    for fields, types, name in _KINDS:
+        if isinstance(field, fields):
+            # In Python a flag is a number too.
+            fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+            return None if fits else name
+    return None
 
 
 class StrictSerializer(StrictFields):

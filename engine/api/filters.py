@@ -9,11 +9,15 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms import IntegerField
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from core.access import organisations_for
 from core.errors import NotFound, Problem
+from core.json import MAX_INTEGER
 from core.models import User
 from engine import selectors
 from engine.models import (
@@ -30,12 +34,18 @@ _FLAG = (("true", "true"), ("false", "false"))
 
 
 class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]
-    """A typing error in a filter's name would otherwise give the whole list."""
+    """A typing error in a filter's name, or a value that is missing, would otherwise give the whole
+    list.
+    """
 
     def is_valid(self) -> bool:
         errors = self.form.errors
-        for name in set(self.data) - set(self.filters) - _PAGING:
-            errors[name] = self.form.error_class(["This list has no such filter."])
+        for name, value in self.data.items():
+            known = self.filters.get(name)
+            if known is None and name not in _PAGING:
+                errors[name] = self.form.error_class(["This list has no such filter."])
+            elif value == "" and known is not None and not isinstance(known, filters.CharFilter):
+                errors[name] = self.form.error_class(["This filter needs a value."])
         return not errors
 
 
@@ -77,8 +87,12 @@ class ReferenceFilter(filters.UUIDFilter):  # type: ignore[misc]
         return found
 
 
-def _flag(text: str) -> bool:
-    return text == "true"
+@extend_schema_field(OpenApiTypes.BOOL)
+class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]
+    """`true` or `false`, and no other word for it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=_FLAG, coerce=lambda text: text == "true", **kwargs)
 
 
 class WorkflowFilter(StrictFilterSet):
@@ -103,7 +117,7 @@ class ExecutionFilter(StrictFilterSet):
     workflow = ReferenceFilter(field_name="workflow_id", visible=selectors.workflows_for)
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
-    waiting = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)
+    waiting = FlagFilter()
 
     class Meta:
         model = WorkflowExecution
@@ -118,9 +132,20 @@ class StepFilter(StrictFilterSet):
         fields: tuple[str, ...] = ()
 
 
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER})
+class EventIdFilter(filters.NumberFilter):  # type: ignore[misc]
+    """The id of an event."""
+
+    field_class = IntegerField
+
+
 class EventFilter(StrictFilterSet):
-    after = filters.NumberFilter(
-        field_name="id", lookup_expr="gt", min_value=0, label="Only events behind this id."
+    after = EventIdFilter(
+        field_name="id",
+        lookup_expr="gt",
+        min_value=0,
+        max_value=MAX_INTEGER,
+        label="Only events behind this id.",
     )
     step_id = filters.CharFilter()
 
@@ -131,4 +156,4 @@ class EventFilter(StrictFilterSet):
 
 class ScheduleFilter(StrictFilterSet):
     workflow = ReferenceFilter(field_name="workflow_id", visible=selectors.workflows_for)
-    enabled = filters.TypedChoiceFilter(choices=_FLAG, coerce=_flag)
+    enabled = FlagFilter()

@@ -49,6 +49,16 @@ REQUIRED = "This field is required."
 CASES: list[tuple[Any, list[tuple[str, str]]]] = [
     ({"title": "x", "owner": 1}, [("owner", UNKNOWN)]),
     ({"title": "x", "id": "1"}, [("id", READ_ONLY)]),
+    ({"title": 0}, [("title", "This must be text.")]),
+    ({"title": ["x"]}, [("title", "This must be text.")]),
+    (
+        {"title": "x", "first": {"name": "a", "number": "5"}},
+        [("first.number", "This must be a number.")],
+    ),
+    (
+        {"title": "x", "first": {"name": "a", "number": True}},
+        [("first.number", "This must be a number.")],
+    ),
     ({"owner": 1}, [("title", REQUIRED), ("owner", UNKNOWN)]),
     (
         {"title": "x", "steps": [{"name": "a"}, {"name": "b", "made": "x", "kind": 1}]},

@@ -14,7 +14,6 @@ from django.db import connection
 from core.audit.models import AuditEntry
 from tests.platform.audit.test_api import CALLS, DOCUMENT, PURE, World
 from tests.support.cast import Cast
-from tests.support.counts import forget_counts
 
 JSON = "application/json"
 DEEP = 100_000
@@ -108,14 +107,15 @@ def counts() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-@pytest.mark.parametrize(("method", "path"), list(operations()), ids=" ".join)
-def test_bad_bodies(method: str, path: str, cast: Cast) -> None:
+@pytest.mark.parametrize(("method", "path"), list(operations()))
+def test_bad_bodies(method: str, path: str, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody counts: there are more bodies here than attempts to sign in.
+    monkeypatch.setattr("core.api.throttles.count", lambda *_, **__: (1, 0))
     world = World(cast)
     where = address(world, method, path)
     before = counts()
     wrong = []
     for name, (body, content_type, headers, status, code) in BODIES.items():
-        forget_counts()
         response: Any = world.api.generic(
             method,
             where,

@@ -3,49 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from django.conf import settings
 
 from engine.models import WorkflowExecution
 from tests.support.cast import Cast
-from tests.support.workers import wait_until
+from tests.support.serving import Server
 
-ROOT = Path(__file__).resolve().parents[2]
 CAP = 12 * 1024 * 1024
-
-
-@pytest.fixture
-def port(transactional_db: None) -> Iterator[int]:
-    """The port of a web server on the test database."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "uvicorn", "workflow_platform.asgi:application"),
-            *("--port", str(number), "--lifespan", "off", "--no-access-log"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "DB_NAME": str(settings.DATABASES["default"]["NAME"])},
-    )
-    try:
-        wait_until(lambda: listens(number), what="the web server")
-        yield number
-    finally:
-        server.terminate()
-        server.wait(15)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def ask(port: int, head: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
@@ -59,7 +23,8 @@ def ask(port: int, head: str, body: bytes = b"") -> tuple[int, dict[str, object]
     return int(start.split()[1]), json.loads(payload or b"{}")
 
 
-def test_bodies(port: int, cast: Cast) -> None:
+def test_bodies(server: Server, cast: Cast) -> None:
+    port = server.port
     token = cast.owner.api._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
     execute = (
         f"POST /api/v1/workflows/{cast.shared.id}/execute HTTP/1.1\nHost: localhost\n"

@@ -17,8 +17,9 @@ from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from core.credentials import create_credential
-from core.models import Organisation, Role, User
+from core.models import Organisation, Role, Scope, User
 from core.organisations import add_member, create_organisation
+from core.tokens import issue_token
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
@@ -46,15 +47,27 @@ class World:
         sent = "" if body is None else json.dumps(body)
         return self.clients[role].generic(method, path, sent, content_type="application/json")
 
+    def token(self, role: str) -> str:
+        """What signs requests of this role in: the header `Authorization`."""
+        header: str = self.clients[role]._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+        return header
+
+    def another_token(self, role: str) -> str:
+        """A second token of the same account, as a header."""
+        user = User.objects.get(username=role.replace(" ", "_"))
+        _, text = issue_token(user=user, scope=Scope.ADMIN)
+        return f"Token {text}"
+
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     with django_db_blocker.unblock(), transaction.atomic():
-        yield _made()
+        yield make_world()
         transaction.set_rollback(True)
 
 
-def _made() -> World:
+def make_world() -> World:
+    """Makes everything, in the database as it is."""
     clients = {"anonymous": APIClient()}
     users: dict[str, User] = {}
     for role in ROLES[1:]:

@@ -181,7 +181,8 @@ def test_large_payloads_are_left_out_of_lists(
     document = definition(step("small"), step("large", **calls("tests.echo", value=text)))
     workflow = create_workflow(document=document, owner=cast.owner.user)
     run = work(start(workflow, user=cast.owner.user))
-    with django_assert_num_queries(4):
+    cast.owner.api.get("/api/v1/me")  # notes that the token was used
+    with django_assert_num_queries(3):
         rows = cast.owner.api.get(f"{LIST}/{run.id}/steps").json()["results"]
     assert [(row["output_data"], row["omitted"]) for row in rows] == [
         ({"value": "small"}, []),
@@ -222,9 +223,8 @@ def test_events(cast: Cast, waiting_run: WorkflowExecution) -> None:
     assert cast.owner.api.get(f"{address}?after={last}").json()["results"] == []
     one = cast.owner.api.get(f"{address}?after={last - 1}&step_id=ask").json()["results"]
     assert [row["id"] for row in one] == [last]
-    for query in ("after=x", "after=-1", "until=1"):
+    for query in ("after=x", "after=-1", f"after={'9' * 30}", "until=1"):
         assert cast.owner.api.get(f"{address}?{query}").status_code == 400
-    assert cast.owner.api.get(f"{address}?after={'9' * 30}").json()["results"] == []
 
 
 def test_list(cast: Cast, waiting_run: WorkflowExecution) -> None:
@@ -291,5 +291,6 @@ def test_queries_of_a_list_do_not_grow(
 ) -> None:
     for _ in range(3):
         start(cast.private, user=cast.owner.user)
-    with django_assert_num_queries(3):
+    cast.owner.api.get("/api/v1/me")  # notes that the token was used
+    with django_assert_num_queries(2):
         assert len(cast.owner.api.get(LIST).json()["results"]) == 3
