@@ -40,9 +40,10 @@ class AIStepExecutionAdmin(RecordAdmin):
     list_filter = (OutcomeFilter, "created_at")
     search_fields = ("=ai_model", "=error_code", "=step_execution__execution__id")
     plain_fields = (
-        "id", "created_at", "step_execution", "attempt", "ai_model", "provider", "agent_type",
-        "tokens_used", "prompt_tokens", "completion_tokens", "cost_usd", "exact_cost_usd",
-        "execution_time_ms", "error_code",
+        "id", "created_at", "step_execution", "attempt", "call_number", "organisation", "workflow",
+        "user", "ai_model", "provider", "agent_type", "mode", "cached", "tokens_used",
+        "prompt_tokens", "completion_tokens", "cost_usd", "exact_cost_usd", "execution_time_ms",
+        "error_code",
     )  # fmt: skip
     text_fields = ("error_message", "system", "prompt", "response")
     text_permission = "workflow_ai.read_ai_text"

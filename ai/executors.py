@@ -13,6 +13,7 @@ from core.json import JsonObject
 from engine import rules, validation
 from engine.context import WorkflowContext
 from engine.definition import WorkflowStep
+from engine.models import Workflow
 from engine.registry import register
 from engine.step import Measurement, StepResult, WorkflowStepExecutor, conforms
 
@@ -50,13 +51,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             max_tokens=config.get("max_tokens"),
             timeout=step.timeout,
         )
-        row = context.metadata.get("step_execution_id")
-        caller = Caller(
-            agent_type=self.agent_type,
-            step_execution_id=UUID(row) if row else None,
-            attempt=context.metadata.get("attempt", 0),
-        )
-        answer = client.ask(prompt, caller=caller)
+        answer = client.ask(prompt, caller=_caller(self.agent_type, context))
         output: JsonObject = {
             "text": answer.text,
             "model": answer.model,
@@ -66,7 +61,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             output["data"] = answer.data
         if answer.notice:
             output["notice"] = answer.notice
-        measurements = [Measurement(name="ai_calls", value=1, unit="calls")]
+        measurements = [Measurement(name="ai_calls", value=answer.calls, unit="calls")]
         if answer.tokens is not None:
             measurements.append(Measurement(name="ai_tokens", value=answer.tokens, unit="tokens"))
         if answer.cost_usd is not None:
@@ -104,6 +99,30 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             if key in step.config
         }
         return {**step.config, **filled}
+
+
+def _caller(agent_type: str, context: WorkflowContext) -> Caller:
+    """For whom a step asks: its run, as far as the context tells, and the run's organisation."""
+    run, metadata = context.data["run"], context.metadata
+    workflow_id = _uuid(run.get("workflow_id"))
+    return Caller(
+        agent_type=agent_type,
+        user_id=_uuid(run.get("user_id")),
+        organisation_id=workflow_id and _organisation(workflow_id),
+        workflow_id=workflow_id,
+        execution_id=_uuid(metadata.get("execution_id")),
+        step_execution_id=_uuid(metadata.get("step_execution_id")),
+        attempt=metadata.get("attempt", 0),
+    )
+
+
+def _organisation(workflow_id: UUID) -> UUID | None:
+    workflows = Workflow.objects.filter(id=workflow_id)
+    return workflows.values_list("organisation_id", flat=True).first()
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from core.fields import EncryptedJSONField, EncryptedTextField
 from core.ids import uuid7
+from core.models import Organisation
 from engine.models import StepExecution, Workflow
 
 
@@ -61,6 +62,22 @@ class AIStepExecution(models.Model):
     provider = models.CharField(max_length=50)
     agent_type = models.CharField(max_length=50)
     attempt = models.PositiveIntegerField(default=0, help_text="The step's attempt.")
+    call_number = models.PositiveSmallIntegerField(
+        default=1, help_text="Which call of the attempt it is: retries, repairs, other models."
+    )
+    mode = models.CharField(
+        max_length=20, blank=True, default="", help_text="How the answer's form was asked for."
+    )
+    cached = models.BooleanField(default=False, help_text="Answered from the cache, at no cost.")
+    organisation = models.ForeignKey(
+        Organisation, null=True, on_delete=models.CASCADE, related_name="ai_calls", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="ai_calls"
+    )
+    workflow = models.ForeignKey(
+        Workflow, null=True, on_delete=models.SET_NULL, related_name="ai_calls", db_index=False
+    )
     prompt_tokens = models.IntegerField(null=True)
     completion_tokens = models.IntegerField(null=True)
     exact_cost_usd = models.DecimalField(
@@ -79,6 +96,8 @@ class AIStepExecution(models.Model):
         indexes = (
             models.Index(fields=("-created_at", "-id"), name="ai_call_created"),
             models.Index(fields=("ai_model", "-created_at"), name="ai_call_model"),
+            models.Index(fields=("organisation", "-created_at"), name="ai_call_organisation"),
+            models.Index(fields=("workflow", "-created_at"), name="ai_call_workflow"),
         )
         permissions = (("read_ai_text", "Can read prompts and responses of AI calls"),)
 

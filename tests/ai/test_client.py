@@ -11,13 +11,15 @@ from django.db import connection
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
-from ai import client, errors, metrics, pricing
+from ai import attempts, client, errors, metrics, pricing
 from ai.client import Caller
 from ai.models import AIStepExecution
 from ai.providers.base import Prompt
 from ai.providers.offline import NOTICE
 from core.errors import PlatformError
+from core.models import User
 from tests.ai.endpoint import Endpoint, choice, completion
+from tests.support.workflows import definition, start, step
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,23 @@ def prompt(text: str = "Say it.", **fields: Any) -> Prompt:
 
 def figure(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, {"agent_type": "tests", **labels}) or 0.0
+
+
+def test_a_call_is_its_callers(endpoint: Endpoint, user: User) -> None:
+    run = start(definition(step("a")), user=user)
+    organisation = run.workflow.organisation
+    client.ask(
+        prompt(),
+        caller=Caller(
+            agent_type="tests",
+            user_id=user.id,
+            organisation_id=organisation.id,
+            workflow_id=run.workflow_id,
+            execution_id=run.id,
+        ),
+    )
+    row = AIStepExecution.objects.get()
+    assert (row.user, row.organisation, row.workflow) == (user, organisation, run.workflow)
 
 
 def test_a_call_is_a_row(endpoint: Endpoint, caller: Caller) -> None:
@@ -69,7 +88,7 @@ def test_the_exact_cost_is_kept(
 ) -> None:
     # The price belongs to the official address; the answer still comes from the local server.
     monkeypatch.setattr(
-        client, "cost_usd", lambda **call: pricing.cost_usd(**{**call, "endpoint": OPENAI})
+        attempts, "cost_usd", lambda **call: pricing.cost_usd(**{**call, "endpoint": OPENAI})
     )
     endpoint.answers = [
         (200, completion(usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}))

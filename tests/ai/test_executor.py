@@ -192,6 +192,8 @@ def test_a_run_on_a_real_worker(user: User, worker: Worker, ai_worker: Worker) -
     call = AIStepExecution.objects.get()
     assert call.step_execution_id == run.steps.get().id
     assert (call.attempt, call.provider, call.agent_type) == (1, "offline", "step")
+    assert (call.user_id, call.workflow_id) == (user.id, run.workflow_id)
+    assert call.organisation_id == run.workflow.organisation_id
     metrics = WorkflowExecutionMetric.objects.filter(execution=run)
     wait_until(metrics.exists, what="the run's figures")
     found = dict(metrics.values_list("metric_name", "metric_value"))

@@ -1,0 +1,108 @@
+"""One call of a model: its row in ai_step_executions and its figures, whatever becomes of it."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+from django.db import InterfaceError, OperationalError, connection
+
+from ai import metrics
+from ai.calls import Caller
+from ai.models import AIStepExecution
+from ai.pricing import cost_usd
+from ai.providers.base import Completion, Prompt, Provider
+from core.errors import PlatformError
+
+
+class Attempt:
+    """Entered before the call; when it is left, the row is written and the figures are counted."""
+
+    def __init__(self, prompt: Prompt, caller: Caller, via: Provider, *, number: int = 1) -> None:
+        self.via = via
+        self.started = time.monotonic()
+        self.row = AIStepExecution(
+            step_execution_id=caller.step_execution_id,
+            attempt=caller.attempt,
+            call_number=number,
+            user_id=caller.user_id,
+            organisation_id=caller.organisation_id,
+            workflow_id=caller.workflow_id,
+            agent_type=caller.agent_type,
+            provider=via.name,
+            ai_model=prompt.model[:100],
+            system=prompt.system or None,
+            prompt=prompt.text,
+            response="",
+            # What escapes every handler, such as the worker's stop, leaves a row that says so.
+            error_code="interrupted",
+        )
+
+    def __enter__(self) -> Self:
+        self.started = time.monotonic()
+        return self
+
+    def answered(self, completion: Completion) -> None:
+        """Takes over the answer: also one that does not fit has cost something."""
+        row = self.row
+        row.ai_model = completion.model[:100]
+        row.response = completion.text
+        row.error_code = ""
+        row.prompt_tokens = completion.prompt_tokens
+        row.completion_tokens = completion.completion_tokens
+        if completion.prompt_tokens is not None and completion.completion_tokens is not None:
+            row.tokens_used = completion.prompt_tokens + completion.completion_tokens
+        row.exact_cost_usd = self._cost(completion)
+        row.cost_usd = row.exact_cost_usd
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, PlatformError):
+            # A failed call has no response.
+            self.row.response = ""
+            self.row.error_code = error.code
+            self.row.error_message = error.message
+        self._count()
+        self._record()
+
+    def _count(self) -> None:
+        row = self.row
+        elapsed = time.monotonic() - self.started
+        row.execution_time_ms = round(elapsed * 1000)
+        labels = (metrics.model_label(row.ai_model), row.agent_type)
+        metrics.ai_request_duration.labels(*labels).observe(elapsed)
+        metrics.ai_token_usage.labels(*labels).inc(row.tokens_used or 0)
+        metrics.ai_request_cost.labels(*labels).inc(float(row.exact_cost_usd or 0))
+        if row.error_code:
+            metrics.ai_error_counter.labels(*labels, row.error_code).inc()
+
+    def _record(self) -> None:
+        try:
+            self._insert()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            # The connection may have been cut while the model thought; the call is paid for.
+            connection.close()
+            self._insert()
+
+    def _insert(self) -> None:
+        # Once, even where the first try was committed and its answer lost.
+        AIStepExecution.objects.bulk_create([self.row], ignore_conflicts=True)
+
+    def _cost(self, completion: Completion) -> Decimal | None:
+        if not self.via.endpoint:
+            return Decimal(0)
+        return cost_usd(
+            model=completion.model,
+            endpoint=self.via.endpoint,
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+            cached_tokens=completion.cached_tokens,
+        )
