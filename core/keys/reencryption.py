@@ -130,9 +130,10 @@ def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -
     Reencryption.objects.bulk_create([Reencryption(**names)], ignore_conflicts=True)
     with transaction.atomic():
         note = Reencryption.objects.select_for_update(skip_locked=True).filter(**names).first()
+        changed = _changed_at()
         if note is None:
             return _Pass.ELSEWHERE
-        if not _is_due(note, _changed_at()):
+        if changed is None or not _is_due(note, changed):
             return _Pass.NOT_DUE
         if note.started_at is None or note.finished_at is not None:
             # By the database's clock, as the rotations that it is compared with.
@@ -165,7 +166,9 @@ def _batch(column: SealedColumn, outcome: Outcome, actor: Actor, *, rows: int) -
                 moved=note.moved,
                 unreadable=note.unreadable,
             )
-        return _Pass.ENDED
+        # What it had passed before the rotation is old now, and another pass's work.
+        began_before = note.started_at is not None and note.started_at < changed
+        return _Pass.GOES_ON if began_before else _Pass.ENDED
 
 
 def _seal_anew(column: SealedColumn, page: Sequence[Entry]) -> Outcome:

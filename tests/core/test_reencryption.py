@@ -190,6 +190,17 @@ def test_a_pass_that_another_process_has_in_hand_is_not_finished(stored_notes: C
     assert reencrypt(stored_notes[:1]) == Outcome(moved=2)
 
 
+def test_a_rotation_amid_a_pass_takes_another_pass(stored_notes: Columns) -> None:
+    notes = write(4)
+    rotation.rotate(actor=ACTOR)
+    reencrypt(stored_notes)
+    reencrypt(stored_notes, rows=2, seconds=0)  # another pass begins: others may have written
+    rotation.rotate(actor=ACTOR)
+    assert reencrypt(stored_notes) == Outcome(moved=8)
+    under_newest_key(stored_notes)
+    as_written(notes)
+
+
 def test_whoever_only_shares_a_row_does_not_notice(stored_notes: Columns) -> None:
     """The engine's statements hold runs FOR KEY SHARE."""
     [note] = write(1)
