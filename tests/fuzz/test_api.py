@@ -48,6 +48,8 @@ MEANING = {
     "POST /api/v1/executions/{execution_id}/steps/{step_id}/answer": "the step says what it asks",
     "POST /api/v1/schedules": "cron, time zone, and either cron or interval",
     "PATCH /api/v1/schedules/{schedule_id}": "cron, time zone, and either cron or interval",
+    "POST /api/v1/credentials": "names and hosts have rules of their own",
+    "PATCH /api/v1/credentials/{credential_id}": "hosts have rules of their own",
     "POST /api/v1/organisations/{organisation_id}/members": "there may be no such account",
 }
 PARAMETERS_OF_MEANING = {
