@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from engine.definition import WorkflowDefinition
 
-MAX_FUSED = 25  # cheap steps in one message
+MAX_FUSED = 50  # cheap steps in one message
 MAX_LINKS = 8  # tasks in one chain; what lies behind is the next segment
 
 

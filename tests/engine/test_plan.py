@@ -83,7 +83,7 @@ def test_long_stretches_are_cut() -> None:
     cheap = {f"s{n}": f"s{n - 1}" if n else "" for n in range(60)}
     [[chain]] = list(plan.preview(defined(cheap)))
     assert isinstance(chain, plan.Chain)
-    assert [len(task.positions) for task in chain.tasks] == [25, 25, 10]
+    assert [len(task.positions) for task in chain.tasks] == [50, 10]
 
 
 def test_without_fusing_every_step_has_a_message_of_its_own() -> None:
@@ -102,7 +102,7 @@ def test_wide_fan_out_shares_messages() -> None:
     spec["join"] = " ".join(f"b{n}" for n in range(60))
     [_, [chord]] = list(plan.preview(defined(spec)))
     assert isinstance(chord, plan.Chord)
-    assert [len(task.positions) for task in chord.header] == [25, 25, 10]
+    assert [len(task.positions) for task in chord.header] == [50, 10]
 
 
 def test_10_000_deep_is_planned() -> None:
