@@ -22,6 +22,8 @@ class Attempt:
 
     def __init__(self, prompt: Prompt, caller: Caller, via: Provider, *, number: int = 1) -> None:
         self.via = via
+        self.asked = prompt.model
+        self.completion: Completion | None = None
         self.started = time.monotonic()
         self.row = AIStepExecution(
             step_execution_id=caller.step_execution_id,
@@ -33,8 +35,9 @@ class Attempt:
             agent_type=caller.agent_type,
             provider=via.name,
             ai_model=prompt.model[:100],
+            mode=prompt.mode if prompt.schema is not None else "",
             system=prompt.system or None,
-            prompt=prompt.text,
+            prompt=prompt.shown(),
             response="",
             # What escapes every handler, such as the worker's stop, leaves a row that says so.
             error_code="interrupted",
@@ -46,6 +49,7 @@ class Attempt:
 
     def answered(self, completion: Completion) -> None:
         """Takes over the answer: also one that does not fit has cost something."""
+        self.completion = completion
         row = self.row
         row.ai_model = completion.model[:100]
         row.response = completion.text
@@ -56,6 +60,14 @@ class Attempt:
             row.tokens_used = completion.prompt_tokens + completion.completion_tokens
         row.exact_cost_usd = self._cost(completion)
         row.cost_usd = row.exact_cost_usd
+
+    def cached(self, *, model: str, response: str) -> None:
+        """Takes over an answer that the cache held, which no model was asked for."""
+        row = self.row
+        row.cached = True
+        row.ai_model, row.response, row.mode, row.error_code = model[:100], response, "", ""
+        row.tokens_used = row.prompt_tokens = row.completion_tokens = 0
+        row.exact_cost_usd = row.cost_usd = Decimal(0)
 
     def __exit__(
         self,
@@ -76,6 +88,9 @@ class Attempt:
         elapsed = time.monotonic() - self.started
         row.execution_time_ms = round(elapsed * 1000)
         labels = (metrics.model_label(row.ai_model), row.agent_type)
+        if row.cached:
+            metrics.ai_cache_hits.labels(*labels).inc()
+            return
         metrics.ai_request_duration.labels(*labels).observe(elapsed)
         metrics.ai_token_usage.labels(*labels).inc(row.tokens_used or 0)
         metrics.ai_request_cost.labels(*labels).inc(float(row.exact_cost_usd or 0))
@@ -101,6 +116,7 @@ class Attempt:
             return Decimal(0)
         return cost_usd(
             model=completion.model,
+            asked=self.asked,
             endpoint=self.via.endpoint,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,

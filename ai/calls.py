@@ -38,7 +38,8 @@ class Answer:
         data: the parsed answer where the prompt had a schema.
         tokens: all tokens; None where not reported.
         cost_usd: None where the price is not known.
-        calls: how many calls it took.
+        calls: how many calls of a model it took; tokens and cost are those of all of them.
+        cached: whether it was taken from the cache.
     """
 
     text: str
@@ -49,3 +50,4 @@ class Answer:
     tokens: int | None
     cost_usd: Decimal | None
     calls: int = 1
+    cached: bool = False

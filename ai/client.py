@@ -6,22 +6,16 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from ai.attempts import Attempt
+from ai.cache import answers
 from ai.calls import Answer, Caller
-from ai.errors import PromptTooLarge
-from ai.invisible import strip_invisible
-from ai.parsing import CUT_OFF, AIResponseParser
+from ai.errors import AIError
+from ai.prompts import MAX_PROMPT_BYTES, new_prompt
 from ai.providers.base import Prompt, Provider
 from ai.providers.offline import OfflineProvider
 from ai.providers.openai import OpenAIProvider
-from core.json import JsonObject
+from ai.questions import Question
 
-__all__ = ["Answer", "Caller", "ask", "new_prompt", "provider"]
-
-MAX_PROMPT_BYTES = 1024 * 1024
-MAX_TEXT = 1_000_000  # characters of an answer
-
-_parser = AIResponseParser()
+__all__ = ["MAX_PROMPT_BYTES", "Answer", "Caller", "ask", "new_prompt", "provider"]
 
 
 def provider() -> Provider:
@@ -31,67 +25,32 @@ def provider() -> Provider:
     return OfflineProvider()
 
 
-def new_prompt(
-    text: str,
-    *,
-    system: str = "",
-    schema: JsonObject | None = None,
-    model: str | None = None,
-    max_tokens: int | None = None,
-    timeout: float,
-) -> Prompt:
-    """A prompt within the deployment's limits, free of characters that nobody sees.
-
-    Args:
-        max_tokens: at most AI_MAX_TOKENS, which is also the default.
-        timeout: seconds; at most AI_TIMEOUT_SECONDS are taken.
-
-    Raises:
-        PromptTooLarge: text and system message together.
-    """
-    text, system = strip_invisible(text), strip_invisible(system)
-    size = len(text.encode()) + len(system.encode())
-    if size > MAX_PROMPT_BYTES:
-        raise PromptTooLarge(
-            f"The prompt has {size:,} bytes; at most {MAX_PROMPT_BYTES:,} are sent."
-        )
-    return Prompt(
-        text=text,
-        system=system,
-        schema=schema,
-        model=model or settings.AI_MODEL,
-        max_tokens=min(max_tokens or settings.AI_MAX_TOKENS, settings.AI_MAX_TOKENS),
-        temperature=settings.AI_TEMPERATURE,
-        timeout=min(timeout, settings.AI_TIMEOUT_SECONDS),
-    )
-
-
 def ask(prompt: Prompt, *, caller: Caller, via: Provider | None = None) -> Answer:
-    """Asks and keeps a row of every call in ai_step_executions, whether it succeeds or fails.
+    """Asks, and keeps a row of every call in ai_step_executions, whether it succeeds or fails.
+
+    The prompt's model is asked, then its fallbacks in turn. An answer that the cache holds is
+    taken instead, and is a row too.
 
     Raises:
-        AIError: the last row says why.
+        AIError: of the last model that was asked; the rows tell of all.
     """
     via = via or provider()
-    return _call(prompt, caller, via, number=1)
+    question = Question(caller, via, within=prompt.within or prompt.timeout)
+    *models, last = prompt.model, *prompt.fallbacks
+    for model in models:
+        try:
+            return _ask(replace(prompt, model=model), question)
+        except AIError as error:
+            if not error.another_model or not question.worthwhile:
+                raise
+    return _ask(replace(prompt, model=last), question)
 
 
-def _call(prompt: Prompt, caller: Caller, via: Provider, *, number: int) -> Answer:
-    """One call of one model: one row."""
-    with Attempt(prompt, caller, via, number=number) as attempt:
-        completion = via.complete(prompt)
-        completion = replace(completion, text=strip_invisible(completion.text[:MAX_TEXT]))
-        attempt.answered(completion)
-        data = _parser.parse(prompt, completion)
-    notice = completion.notice
-    if completion.finish == "length":
-        notice = " ".join(filter(None, (notice, CUT_OFF.format(prompt.max_tokens))))
-    return Answer(
-        text=completion.text,
-        data=data,
-        model=completion.model,
-        provider=via.name,
-        notice=notice,
-        tokens=attempt.row.tokens_used,
-        cost_usd=attempt.row.exact_cost_usd,
-    )
+def _ask(prompt: Prompt, question: Question) -> Answer:
+    """One model's answer, from the cache or from itself."""
+    found = answers.find(prompt, question.caller, question.via)
+    if found is not None:
+        return question.take(prompt, found)
+    answer = question.ask(prompt)
+    answers.keep(prompt, question.caller, question.via, answer)
+    return answer

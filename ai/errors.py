@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from core.errors import PlatformError, TooLarge
 
 
 class AIError(PlatformError):
-    """The AI call failed."""
+    """The AI call failed.
+
+    Attributes:
+        another_model: whether another model might answer where this one did not.
+        asked_wait: seconds that the endpoint asks to wait; None where it does not say.
+    """
 
     code = "ai_error"
     status = 502
+    another_model: ClassVar[bool] = True
+    asked_wait: float | None = None
 
 
 class PromptTooLarge(TooLarge):
@@ -62,16 +71,45 @@ class AIRequestRejected(AIError):
     code = "ai_request_rejected"
 
 
+class AIKeyRejected(AIRequestRejected):
+    """The AI endpoint rejected the API key."""
+
+    another_model = False
+
+
+class AIFormatUnsupported(AIRequestRejected):
+    """The AI endpoint does not take this way to ask for JSON."""
+
+    code = "ai_format_unsupported"
+
+
+class AIQuotaExceeded(AIError):
+    """The AI endpoint's account has no quota left."""
+
+    code = "ai_quota_exceeded"
+    status = 503
+    another_model = False
+
+
 class AIRefused(AIError):
     """The model refused to answer."""
 
     code = "ai_refused"
+    another_model = False  # which may not be asked until one gives in
 
 
 class AIInvalidOutput(AIError):
     """The model's answer does not fit the schema."""
 
     code = "ai_invalid_output"
+
+
+class AINoJson(AIInvalidOutput):
+    """The model's answer is no JSON."""
+
+
+class AICutOff(AIInvalidOutput):
+    """The model's answer was cut off at its limit of tokens."""
 
 
 class AIResponseTooLarge(AIError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from ai import client
 from ai.client import Caller
+from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
 from core.json import JsonObject
 from engine import rules, validation
@@ -17,7 +17,7 @@ from engine.models import Workflow
 from engine.registry import register
 from engine.step import Measurement, StepResult, WorkflowStepExecutor, conforms
 
-_FILLED = ("prompt", "system")
+_MODEL: JsonObject = {"type": "string", "minLength": 1, "maxLength": 100}
 
 
 @register
@@ -28,29 +28,26 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
     description = "Asks a language model; with a schema, for data that fits it."
     queue = "ai"
     agent_type: ClassVar[str] = "step"
+    prompt_engine: ClassVar[PromptEngine] = PromptEngine()
     config_schema: ClassVar[JsonObject] = {
         "type": "object",
         "properties": {
             "prompt": {"type": "string", "minLength": 1},
             "system": {"type": "string"},
             "schema": {"type": "object"},
-            "model": {"type": "string", "minLength": 1, "maxLength": 100},
+            "model": _MODEL,
+            "models": {"type": "array", "items": _MODEL, "minItems": 1, "maxItems": 10},
+            "fallback_models": {"type": "array", "items": _MODEL, "maxItems": 10},
             "max_tokens": {"type": "integer", "minimum": 1},
+            "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+            "cache": {"type": "boolean"},
         },
         "required": ["prompt"],
         "additionalProperties": False,
     }
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
-        config = step.config
-        prompt = client.new_prompt(
-            config["prompt"],
-            system=config.get("system", ""),
-            schema=config.get("schema"),
-            model=config.get("model"),
-            max_tokens=config.get("max_tokens"),
-            timeout=step.timeout,
-        )
+        prompt = self.prompt_engine.generate(step)
         answer = client.ask(prompt, caller=_caller(self.agent_type, context))
         output: JsonObject = {
             "text": answer.text,
@@ -59,6 +56,8 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         }
         if prompt.schema is not None:
             output["data"] = answer.data
+        if answer.cached:
+            output["cached"] = True
         if answer.notice:
             output["notice"] = answer.notice
         measurements = [Measurement(name="ai_calls", value=answer.calls, unit="calls")]
@@ -82,23 +81,23 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         return [
             expression
-            for key in _FILLED
+            for key in FILLED
             if key in step.config
             for expression in rules.interpolations(step.config[key], f"config.{key}")
         ]
 
     def problems(self, step: WorkflowStep) -> list[Problem]:
-        if "schema" not in step.config:
-            return []
-        return validation.schema_problems(step.config["schema"], "config.schema")
+        config = step.config
+        problems = []
+        if "models" in config and {"model", "fallback_models"} & config.keys():
+            message = "'models' names all models: leave out 'model' and 'fallback_models'"
+            problems.append(Problem("config.models", message))
+        if "schema" in config:
+            problems += validation.schema_problems(config["schema"], "config.schema")
+        return problems
 
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
-        filled = {
-            key: _text(rules.interpolate(step.config[key], context.data))
-            for key in _FILLED
-            if key in step.config
-        }
-        return {**step.config, **filled}
+        return self.prompt_engine.fill(step, context)
 
 
 def _caller(agent_type: str, context: WorkflowContext) -> Caller:
@@ -123,8 +122,3 @@ def _organisation(workflow_id: UUID) -> UUID | None:
 
 def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
-
-
-def _text(value: Any) -> str:
-    """A prompt that is one `${...}` has become a value of any type."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

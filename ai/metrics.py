@@ -21,6 +21,10 @@ ai_error_counter = Counter(
 ai_request_cost = Counter(
     "ai_request_cost_dollars", "Total cost of AI requests", ["model", "agent_type"]
 )
+# Not among the documented ones, which count calls of models.
+ai_cache_hits = Counter(
+    "ai_cache_hits_total", "Answers taken from the cache", ["model", "agent_type"]
+)
 
 _MOST_MODELS = 50
 _models: set[str] = set()

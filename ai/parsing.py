@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai.errors import AIBadResponse, AIInvalidOutput, AIRefused
+from ai.errors import AIBadResponse, AICutOff, AIInvalidOutput, AINoJson, AIRefused
 from ai.providers.base import Completion, Prompt
 from core.errors import PlatformError
 from core.json import parse_json
 from engine import validation
 
+_FENCE = "```"
 CUT_OFF = "The answer was cut off at its limit of {} tokens."
 
 
@@ -26,16 +27,38 @@ class AIResponseParser:
             raise AIRefused(f"The model refused to answer: {completion.text[:500]}")
         cut_off = completion.finish == "length"
         if cut_off and (prompt.schema is not None or not completion.text):
-            raise AIInvalidOutput(CUT_OFF.format(prompt.max_tokens))
+            raise AICutOff(CUT_OFF.format(prompt.max_tokens))
         if not completion.text:
             raise AIBadResponse("The AI endpoint's answer holds no text.")
         if prompt.schema is None:
             return None
-        try:
-            data = parse_json(completion.text.encode(), max_bytes=len(completion.text) * 4)
-        except PlatformError as error:
-            raise AIInvalidOutput(f"The answer is no JSON: {error.message}") from None
+        data = _json(completion.text)
         problems = validation.check_value(data, schema=prompt.schema, path="data", name="data")
         if problems:
             raise AIInvalidOutput(problems=problems)
         return data
+
+
+def _json(text: str) -> Any:
+    """The value that the text is, or that its block of Markdown holds."""
+    try:
+        return _parsed(text)
+    except PlatformError as error:
+        if (block := _block(text)) is None:
+            raise AINoJson(f"The answer is no JSON: {error.message}") from None
+    try:
+        return _parsed(block)
+    except PlatformError as error:
+        raise AINoJson(f"The answer is no JSON: {error.message}") from None
+
+
+def _block(text: str) -> str | None:
+    """What stands between the first and the last fence, which begins with a line of its own."""
+    _, fence, rest = text.partition(_FENCE)
+    block, end, _ = rest.rpartition(_FENCE)
+    _, newline, content = block.partition("\n")
+    return content if fence and end and newline else None
+
+
+def _parsed(text: str) -> Any:
+    return parse_json(text.encode(), max_bytes=len(text) * 4)

@@ -1,10 +1,13 @@
-"""What a call costs, from the price list inside genai-prices: nothing is looked up online."""
+"""What a call costs, from the deployment's prices (AI_PRICES) or else the list inside
+genai-prices: nothing is looked up online.
+"""
 
 from __future__ import annotations
 
 import logging
 from decimal import Decimal
 
+from django.conf import settings
 from genai_prices import Usage, calc_price
 
 logger = logging.getLogger(__name__)
@@ -13,6 +16,7 @@ logger = logging.getLogger(__name__)
 def cost_usd(
     *,
     model: str,
+    asked: str = "",
     endpoint: str,
     prompt_tokens: int | None,
     completion_tokens: int | None,
@@ -20,7 +24,10 @@ def cost_usd(
 ) -> Decimal | None:
     """The price in US dollars; None, with a warning, where model, endpoint or usage is not known.
 
+    AI_PRICES comes first, wherever the model runs.
+
     Args:
+        model: as the answer names it; asked: as the request did.
         endpoint: URL of the API. The same model costs differently elsewhere: no price for an
             unknown one.
         cached_tokens: those of `prompt_tokens` that the endpoint took from its cache.
@@ -28,6 +35,12 @@ def cost_usd(
     if prompt_tokens is None or completion_tokens is None:
         logger.warning("The cost of a call of %r is not known: no usage was reported", model)
         return None
+    own = settings.AI_PRICES.get(model) or settings.AI_PRICES.get(asked)
+    if own is not None:
+        cached = min(cached_tokens, prompt_tokens)
+        once = own["input"] if own["cached_input"] is None else own["cached_input"]
+        dollars = (prompt_tokens - cached) * own["input"] + cached * once
+        return Decimal(dollars + completion_tokens * own["output"]) / 1_000_000
     usage = Usage(
         input_tokens=prompt_tokens,
         output_tokens=completion_tokens,

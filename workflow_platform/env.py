@@ -8,14 +8,28 @@ variable's name.
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from ssl import TLSVersion
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from core.http.addresses import parse_network
 from core.http.hosts import parse_host
@@ -37,6 +51,16 @@ class SecretFiles(PydanticBaseSettingsSource):
             for name, field in self.settings_cls.model_fields.items()
         }
         return {name: value for name, value in values.items() if value is not None}
+
+
+class ModelPrice(BaseModel):
+    """US dollars a million tokens of a model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached_input: Decimal | None = Field(default=None, ge=0, description="None: as input.")
 
 
 class Environment(BaseSettings):
@@ -114,6 +138,13 @@ class Environment(BaseSettings):
     max_tokens: int = Field(default=4096, gt=0)
     temperature: float = Field(default=0.7, ge=0, le=2)
     ai_timeout_seconds: float = Field(default=60, gt=0)
+    ai_fallback_models: str = Field(default="", description="Asked in turn, by comma.")
+    ai_retries: int = Field(default=2, ge=0, le=10)
+    ai_retry_delay: float = Field(default=0.5, ge=0, description="Seconds before the first.")
+    ai_repairs: int = Field(default=2, ge=0, le=10)
+    ai_prices: dict[str, ModelPrice] = Field(
+        default={}, description="JSON: model -> US dollars a million tokens."
+    )
 
     http_allowed_hosts: str = Field(
         default="*", description="Hosts that steps may call: host, *.domain, host:8080, *."
@@ -252,5 +283,7 @@ def read() -> Environment:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise SystemExit("The environment does not fit:\n  " + "\n  ".join(lines)) from None
+    except SettingsError as error:
+        raise SystemExit(f"The environment does not fit: {error}: {error.__cause__}") from None
     except OSError as error:
         raise SystemExit(f"A secret's file cannot be read: {error}") from None

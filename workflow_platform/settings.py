@@ -306,6 +306,11 @@ AI_MODEL = env.ai_model
 AI_MAX_TOKENS = env.max_tokens
 AI_TEMPERATURE = env.temperature
 AI_TIMEOUT_SECONDS = env.ai_timeout_seconds
+AI_FALLBACK_MODELS = env.listed(env.ai_fallback_models)
+AI_RETRIES = env.ai_retries
+AI_RETRY_DELAY = env.ai_retry_delay
+AI_REPAIRS = env.ai_repairs
+AI_PRICES = {model: price.model_dump() for model, price in env.ai_prices.items()}
 
 LOGGING = {
     "version": 1,

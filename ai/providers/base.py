@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from core.json import JsonObject
+
+Mode = Literal["json_schema", "json_object", "prompted"]
+"""How an answer that fits a schema is asked for: the endpoint holds the model to the schema, or to
+JSON, or the prompt alone asks for it."""
+
+
+class Turn(NamedTuple):
+    """Something said after the prompt's text."""
+
+    role: Literal["assistant", "user"]
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +29,12 @@ class Prompt:
         model: name of the model; a provider without models passes over it.
         max_tokens: most tokens of the answer.
         temperature: 0 to 2.
-        timeout: seconds to wait for the whole answer.
+        timeout: seconds to wait for the whole answer of one call.
+        within: seconds for all calls that the question takes; None: those of one.
+        mode: how the schema is asked for; without one it does not count.
+        turns: what was said after `text`, the last by the user.
+        fallbacks: models that are asked in turn where `model` does not answer.
+        cache: whether an answer to the same question may be used again.
     """
 
     text: str
@@ -28,6 +44,15 @@ class Prompt:
     max_tokens: int
     temperature: float
     timeout: float
+    within: float | None = None
+    mode: Mode = "json_schema"
+    turns: tuple[Turn, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    cache: bool = True
+
+    def shown(self) -> str:
+        """All that is said to the model but for the system message, as one text."""
+        return "\n\n".join((self.text, *(f"[{turn.role}]\n{turn.text}" for turn in self.turns)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

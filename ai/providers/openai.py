@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +18,9 @@ from ai.errors import (
     AIBadResponse,
     AIConnectionFailed,
     AIError,
+    AIFormatUnsupported,
+    AIKeyRejected,
+    AIQuotaExceeded,
     AIRateLimited,
     AIRequestRejected,
     AIResponseTooLarge,
@@ -27,10 +32,14 @@ from ai.providers.base import Completion, Prompt
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 _MAX_MESSAGE = 500  # characters of the endpoint's own error message
 _DEADLINE = "workflow_deadline"
+_FORMAT_STATUSES = (400, 404, 415, 422, 501)
+_FORMAT = re.compile(
+    r"response_?\s?format|json_?\s?(schema|object|mode)|structured[ _-]?outputs?", re.IGNORECASE
+)
 
 
 class OpenAIProvider:
-    """Chat completions at `endpoint`. Retries are the engine's: one call is one request."""
+    """Chat completions at `endpoint`. Retries are `ai.questions`': one call is one request."""
 
     name = "openai"
 
@@ -50,7 +59,8 @@ class OpenAIProvider:
                 del request["temperature"]
                 answer = self._send(request, prompt.timeout)
         except openai.APIError as error:
-            raise self._typed(error) from error
+            typed = self._typed(error, formatted="response_format" in request)
+            raise typed from error
         except ValueError as error:
             raise AIBadResponse(f"The AI endpoint's answer is no JSON: {error}") from error
         return _completion(answer, prompt)
@@ -63,6 +73,7 @@ class OpenAIProvider:
         messages = [{"role": "user", "content": prompt.text}]
         if prompt.system:
             messages.insert(0, {"role": "system", "content": prompt.system})
+        messages += [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
         # OpenAI's newer models refuse `max_tokens`; other servers do not all know its successor.
         official = httpx2.URL(self.endpoint).host.endswith(".openai.com")
         request: dict[str, Any] = {
@@ -71,7 +82,9 @@ class OpenAIProvider:
             "temperature": prompt.temperature,
             "max_completion_tokens" if official else "max_tokens": prompt.max_tokens,
         }
-        if prompt.schema is not None:
+        if prompt.schema is not None and prompt.mode == "json_object":
+            request["response_format"] = {"type": "json_object"}
+        elif prompt.schema is not None and prompt.mode == "json_schema":
             # Not strict: OpenAI would take a part of JSON Schema only. The answer is checked here.
             request["response_format"] = {
                 "type": "json_schema",
@@ -79,27 +92,35 @@ class OpenAIProvider:
             }
         return request
 
-    def _typed(self, error: openai.APIError) -> AIError:
+    def _typed(self, error: openai.APIError, *, formatted: bool) -> AIError:
         match error:
             case openai.APITimeoutError():
                 return AITimeout()
             case openai.APIConnectionError():
                 return AIConnectionFailed(f"{AIConnectionFailed()} ({error.__cause__ or error})")
             case openai.APIStatusError(status_code=status):
-                return self._refusal(status, error)
+                typed = self._refusal(status, error, formatted=formatted)
+                typed.asked_wait = asked_wait(error.response.headers)
+                return typed
             case _:
                 return AIBadResponse(f"{AIBadResponse()} ({self._shown(error.message)})")
 
-    def _refusal(self, status: int, error: openai.APIStatusError) -> AIError:
+    def _refusal(self, status: int, error: openai.APIStatusError, *, formatted: bool) -> AIError:
         said = self._shown(error.message)
+        if status == 429 and error.code == "insufficient_quota":
+            return AIQuotaExceeded(f"{AIQuotaExceeded()} ({said})")
         if status == 429:
             return AIRateLimited(f"{AIRateLimited()} ({said})")
         if status in (408, 425):
             return AITimeout(f"{AITimeout()} ({said})")
+        if formatted and status in _FORMAT_STATUSES:
+            about = f"{error.param} {error.message}"
+            if _FORMAT.search(about):
+                return AIFormatUnsupported(f"{AIFormatUnsupported()} ({said})")
         if status >= 500:
             return AIServerError(f"The AI endpoint failed with status {status}. ({said})")
         if status in (401, 403):
-            return AIRequestRejected(
+            return AIKeyRejected(
                 f"The AI endpoint rejected the API key (status {status}). ({said})"
             )
         return AIRequestRejected(
@@ -108,6 +129,18 @@ class OpenAIProvider:
 
     def _shown(self, message: str) -> str:
         return message.replace(self._api_key, "***")[:_MAX_MESSAGE]
+
+
+def asked_wait(headers: httpx2.Headers) -> float | None:
+    """Seconds that Retry-After asks to wait (RFC 9110, 10.2.3): a number of them, or a date."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, at.timestamp() - time.time())
 
 
 @lru_cache(maxsize=8)

@@ -18,6 +18,9 @@ def endpoint(settings: Settings) -> Iterator[Endpoint]:
         settings.AI_MAX_TOKENS = 4096
         settings.AI_TEMPERATURE = 0.7
         settings.AI_TIMEOUT_SECONDS = 5.0
+        settings.AI_FALLBACK_MODELS = []
+        settings.AI_RETRIES = settings.AI_REPAIRS = 0
+        settings.AI_RETRY_DELAY = 0.01
         yield endpoint
 
 

@@ -51,12 +51,14 @@ class Endpoint:
     Attributes:
         answers: (status, body) one after the other, the last again and again. A body is JSON,
             bytes, or the name of a misbehaviour: "slow", "drip", "reset", "cut", "huge" ...
+        extra: further headers.
     """
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, Any]] = [(200, completion())]
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.extra: dict[str, str] = {}
         self.url = ""
         self.released = threading.Event()
 
@@ -86,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
+        for name, value in self.endpoint.extra.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def slow(self) -> None:

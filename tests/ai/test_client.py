@@ -240,7 +240,8 @@ class Interrupting:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lost_connection_does_not_lose_the_row(caller: Caller) -> None:
+def test_a_lost_connection_does_not_lose_the_row(settings: Settings, caller: Caller) -> None:
+    settings.AI_RETRIES = 0
     with pytest.raises(errors.AIServerError):
         client.ask(prompt(), caller=caller, via=Interrupting())
     assert AIStepExecution.objects.get().error_code == "ai_server_error"

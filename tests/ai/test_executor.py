@@ -70,6 +70,10 @@ def test_it_is_registered() -> None:
         ({"prompt": 5}, "steps[0].config.prompt"),
         ({"prompt": "x", "tools": []}, "steps[0].config"),
         ({"prompt": "x", "max_tokens": 0}, "steps[0].config.max_tokens"),
+        ({"prompt": "x", "models": []}, "steps[0].config.models"),
+        ({"prompt": "x", "models": ["a"], "model": "b"}, "steps[0].config.models"),
+        ({"prompt": "x", "temperature": 3}, "steps[0].config.temperature"),
+        ({"prompt": "x", "cache": "no"}, "steps[0].config.cache"),
         ({"prompt": "x", "schema": {"type": "nonsense"}}, "steps[0].config.schema"),
         ({"prompt": "${inputs.}"}, "steps[0].config.prompt"),
         ({"prompt": "x", "system": "${nobody.knows}"}, "steps[0].config.system"),
@@ -115,6 +119,29 @@ def test_output_and_measurements(endpoint: Endpoint) -> None:
     assert endpoint.requests[0]["model"] == "other-model"
     assert endpoint.requests[0]["max_tokens"] == 9
     assert AIStepExecution.objects.get().attempt == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "config", [{"models": ["a", "b"]}, {"model": "a", "fallback_models": ["b", "c"]}]
+)
+def test_a_step_names_its_models(endpoint: Endpoint, config: dict[str, Any]) -> None:
+    endpoint.answers = [(404, {}), (200, completion())]
+    result = execute({"prompt": "x", "temperature": 0, **config})
+    assert [request["model"] for request in endpoint.requests] == ["a", "b"]
+    assert endpoint.requests[0]["temperature"] == 0
+    assert {m.name: m.value for m in result.measurements}["ai_calls"] == 2
+
+
+@pytest.mark.django_db
+def test_a_run_takes_an_answer_from_the_cache(endpoint: Endpoint, user: User) -> None:
+    outputs = []
+    for config in ({}, {}, {"cache": False}):
+        document = definition(ai_step(prompt="x", **config))
+        run = work(start(document, user=user))
+        outputs.append(run.steps.get().output_data)
+    assert [output.get("cached") for output in outputs] == [None, True, None]
+    assert len(endpoint.requests) == 2
 
 
 @pytest.mark.django_db

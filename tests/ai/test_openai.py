@@ -87,7 +87,8 @@ def test_a_model_that_refuses_the_temperature_is_asked_without(endpoint: Endpoin
         (502, b"<html>Bad gateway</html>", errors.AIServerError),
         (503, b"", errors.AIServerError),
         (400, error_body("No such parameter"), errors.AIRequestRejected),
-        (401, error_body(f"Incorrect API key {KEY}"), errors.AIRequestRejected),
+        (401, error_body(f"Incorrect API key {KEY}"), errors.AIKeyRejected),
+        (429, error_body("Pay first", code="insufficient_quota"), errors.AIQuotaExceeded),
         (404, error_body("No such model"), errors.AIRequestRejected),
         (422, {"detail": "Unprocessable"}, errors.AIRequestRejected),
         (200, "reset", errors.AIConnectionFailed),
@@ -112,7 +113,7 @@ def test_every_failure_has_its_type(
         ask(endpoint)
     assert type(raised.value) is error
     assert KEY not in raised.value.message
-    assert len(endpoint.requests) == 1, "retries are the engine's"
+    assert len(endpoint.requests) == 1, "retries are somebody else's"
 
 
 @pytest.mark.parametrize(

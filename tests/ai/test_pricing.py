@@ -4,6 +4,7 @@ import logging
 from decimal import Decimal
 
 import pytest
+from pytest_django import Settings
 
 from ai.pricing import cost_usd
 
@@ -43,3 +44,34 @@ def test_a_price_is_known_or_none(
         )
     assert found == (None if cost is None else Decimal(cost))
     assert bool(caplog.records) == (cost is None)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "cost"),
+    [
+        # 900 x $2 + 100 x $1 + 500 x $4 a million
+        ("own", "", "0.0039"),
+        ("own-2026-01-01", "own", "0.0039"),
+        # Without a price of its own, what was cached costs as much: 1,000 x $0.15 + 500 x $0.60
+        ("gpt-4o-mini", "", "0.00045"),
+        ("free", "", "0"),
+        ("unknown", "", None),
+    ],
+)
+def test_own_prices_come_first(
+    settings: Settings, model: str, asked: str, cost: str | None
+) -> None:
+    settings.AI_PRICES = {
+        "own": {"input": Decimal(2), "output": Decimal(4), "cached_input": Decimal(1)},
+        "gpt-4o-mini": {"input": Decimal("0.15"), "output": Decimal("0.6"), "cached_input": None},
+        "free": {"input": Decimal(0), "output": Decimal(0), "cached_input": None},
+    }
+    found = cost_usd(
+        model=model,
+        asked=asked,
+        endpoint="http://localhost:11434/v1",
+        prompt_tokens=1000,
+        completion_tokens=500,
+        cached_tokens=100,
+    )
+    assert found == (None if cost is None else Decimal(cost))

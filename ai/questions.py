@@ -1,0 +1,170 @@
+"""One question to a model until its answer fits: retries, weaker modes, repairs, all bounded."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+from django.conf import settings
+
+from ai.attempts import Attempt
+from ai.calls import Answer, Caller
+from ai.errors import (
+    AICutOff,
+    AIError,
+    AIFormatUnsupported,
+    AIInvalidOutput,
+    AINoJson,
+    AITimeout,
+)
+from ai.invisible import strip_invisible
+from ai.parsing import CUT_OFF, AIResponseParser
+from ai.providers.base import Completion, Mode, Prompt, Provider
+from ai.structure import Modes, in_mode, repaired, weaker
+from core.json import JsonObject
+from engine.retry import RetryPolicy, decide
+
+MAX_TEXT = 1_000_000  # characters of an answer
+_MAX_WAIT = 60.0  # seconds that an endpoint may ask to wait
+_LEAST_SECONDS = 0.05  # in which no call is worth beginning
+
+_parser = AIResponseParser()
+_modes = Modes()
+
+
+class Question:
+    """Who asks, by when, and what the calls have taken so far. Models are asked one by one."""
+
+    def __init__(self, caller: Caller, via: Provider, *, within: float) -> None:
+        self.caller = caller
+        self.via = via
+        self.ends = time.monotonic() + within
+        self.calls = 0
+        self.tokens: int | None = None
+        self.cost_usd: Decimal | None = Decimal(0)
+        self.last = ""  # what the last call answered, also where that does not fit
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for further calls."""
+        return self.ends - time.monotonic()
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether there is time for another call."""
+        return self.left > _LEAST_SECONDS
+
+    def take(self, prompt: Prompt, found: JsonObject) -> Answer:
+        """The answer that the cache holds, which is a row too."""
+        with Attempt(prompt, self.caller, self.via, number=self.calls + 1) as attempt:
+            attempt.cached(model=found["model"], response=found["text"])
+        return Answer(
+            text=found["text"],
+            data=found["data"],
+            model=found["model"],
+            provider=self.via.name,
+            notice="",
+            tokens=self.tokens or 0,
+            cost_usd=self.cost_usd,
+            calls=self.calls,
+            cached=True,
+        )
+
+    def ask(self, prompt: Prompt) -> Answer:
+        """The answer of the prompt's model; one that does not fit its schema goes back to it.
+
+        Raises:
+            AIError: what was wrong lastly.
+        """
+        mode: Mode = _modes.of(self.via.endpoint, prompt.model)
+        repairs = 0
+        while True:
+            try:
+                answer = self._answer(in_mode(prompt, mode))
+            except AIFormatUnsupported:
+                less = weaker(mode)
+                if prompt.schema is None or less is None:
+                    raise
+                mode = less
+            except AICutOff:
+                raise
+            except AIInvalidOutput as error:
+                if repairs >= settings.AI_REPAIRS or not self.worthwhile:
+                    raise
+                repairs += 1
+                if isinstance(error, AINoJson):
+                    # Some endpoints pass over what they do not know.
+                    mode = weaker(mode) or mode
+                prompt = repaired(
+                    prompt, answer=self.last, message=error.message, problems=error.problems
+                )
+            else:
+                if prompt.schema is not None and self.via.endpoint:
+                    _modes.remember(self.via.endpoint, prompt.model, mode)
+                return answer
+
+    def _answer(self, prompt: Prompt) -> Answer:
+        """Calls until the endpoint answers; waits between the calls."""
+        policy = RetryPolicy(
+            max_attempts=1 + settings.AI_RETRIES,
+            delay=settings.AI_RETRY_DELAY,
+            max_delay=settings.AI_RETRY_DELAY * 16,
+            jitter=0.5,
+        )
+        failures = 0
+        while True:
+            try:
+                return self._call(prompt)
+            except AITimeout:
+                raise  # the next would take as long
+            except AIError as error:
+                failures += 1
+                chance = random.random()  # noqa: S311 # nosec B311 # jitter
+                decision = decide(error=error, failures=failures, policy=policy, random=chance)
+                wait = decision.delay_seconds
+                if error.asked_wait is not None:
+                    wait += error.asked_wait
+                if not decision.retry or wait > min(_MAX_WAIT, self.left - _LEAST_SECONDS):
+                    raise
+            time.sleep(wait)
+
+    def _call(self, prompt: Prompt) -> Answer:
+        """One call of one model: one row."""
+        self.calls += 1
+        self.last = ""
+        prompt = replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
+        attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
+        try:
+            with attempt:
+                completion = self.via.complete(prompt)
+                text = self.last = strip_invisible(completion.text[:MAX_TEXT])
+                completion = replace(completion, text=text)
+                attempt.answered(completion)
+                data = _parser.parse(prompt, completion)
+        finally:
+            self._add(attempt)
+        return Answer(
+            text=text,
+            data=data,
+            model=completion.model,
+            provider=self.via.name,
+            notice=_notice(prompt, completion),
+            tokens=self.tokens,
+            cost_usd=self.cost_usd,
+            calls=self.calls,
+        )
+
+    def _add(self, attempt: Attempt) -> None:
+        row = attempt.row
+        if row.tokens_used is not None:
+            self.tokens = (self.tokens or 0) + row.tokens_used
+        if attempt.completion is not None:  # calls without an answer cost nothing that is known
+            costs = self.cost_usd, row.exact_cost_usd
+            self.cost_usd = None if None in costs else sum(filter(None, costs), Decimal(0))
+
+
+def _notice(prompt: Prompt, completion: Completion) -> str:
+    cut_off = CUT_OFF.format(prompt.max_tokens) if completion.finish == "length" else ""
+    return " ".join(filter(None, (completion.notice, cut_off)))
