@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from ai.figures_admin import FiguresPage
 from ai.models import AIStepExecution, AIWorkflowGeneration
 from analytics.admin import RecordAdmin
 
@@ -32,7 +33,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(AIStepExecution)
-class AIStepExecutionAdmin(RecordAdmin):
+class AIStepExecutionAdmin(FiguresPage, RecordAdmin):
     list_display = (
         "created_at", "ai_model", "provider", "agent_type", "tokens_used", "exact_cost_usd",
         "execution_time_ms", "error_code",

@@ -6,7 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from ai import client
-from ai.client import Caller
+from ai.client import Answer, Caller
 from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
 from core.json import JsonObject
@@ -47,27 +47,27 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
     }
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
-        prompt = self.prompt_engine.generate(step)
-        answer = client.ask(prompt, caller=_caller(self.agent_type, context))
+        answer = self.ask(step, caller=_caller(self.agent_type, context))
+        return StepResult(output=self.output(step, answer), measurements=_measured(answer))
+
+    def ask(self, step: WorkflowStep, *, caller: Caller) -> Answer:
+        """What the model answers to the filled-in step. Raises AIError."""
+        return client.ask(self.prompt_engine.generate(step), caller=caller)
+
+    def output(self, step: WorkflowStep, answer: Answer) -> JsonObject:
+        """The step's output with this answer."""
         output: JsonObject = {
             "text": answer.text,
             "model": answer.model,
             "provider": answer.provider,
         }
-        if prompt.schema is not None:
+        if "schema" in step.config:
             output["data"] = answer.data
         if answer.cached:
             output["cached"] = True
         if answer.notice:
             output["notice"] = answer.notice
-        measurements = [Measurement(name="ai_calls", value=answer.calls, unit="calls")]
-        if answer.tokens is not None:
-            measurements.append(Measurement(name="ai_tokens", value=answer.tokens, unit="tokens"))
-        if answer.cost_usd is not None:
-            measurements.append(
-                Measurement(name="ai_cost_usd", value=float(answer.cost_usd), unit="USD")
-            )
-        return StepResult(output=output, measurements=measurements)
+        return output
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)
@@ -98,6 +98,17 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
         return self.prompt_engine.fill(step, context)
+
+
+def _measured(answer: Answer) -> list[Measurement]:
+    measurements = [Measurement(name="ai_calls", value=answer.calls, unit="calls")]
+    if answer.tokens is not None:
+        measurements.append(Measurement(name="ai_tokens", value=answer.tokens, unit="tokens"))
+    if answer.cost_usd is not None:
+        measurements.append(
+            Measurement(name="ai_cost_usd", value=float(answer.cost_usd), unit="USD")
+        )
+    return measurements
 
 
 def _caller(agent_type: str, context: WorkflowContext) -> Caller:

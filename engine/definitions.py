@@ -7,13 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from engine import parsing, registry
-from engine.definition import WorkflowDefinition
+from engine.definition import WorkflowDefinition, WorkflowStep
 from engine.models import WorkflowExecution, WorkflowVersion
 
 
 def parse(document: Any) -> WorkflowDefinition:
     """The definition in a JSON document. Raises InvalidDefinition."""
     return parsing.parse(document, executors=registry.executors())
+
+
+def parse_step(document: Any) -> WorkflowStep:
+    """One step in a JSON document, by itself. Raises InvalidDefinition."""
+    return parsing.parse_step(document, executors=registry.executors())
 
 
 @lru_cache(maxsize=32)

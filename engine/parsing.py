@@ -67,6 +67,24 @@ def parse(document: Any, *, executors: Executors) -> WorkflowDefinition:
     return _Parser(executors).parse(document)
 
 
+def parse_step(document: Any, *, executors: Executors) -> WorkflowStep:
+    """The step that the JSON value `document` describes, by itself: it may depend on any other, and
+    read it.
+
+    Raises:
+        InvalidDefinition: with paths that begin at `step`.
+    """
+    parser = _Parser(executors)
+    try:
+        return parser.single_step(document)
+    except InvalidDefinition as error:
+        begin = len("steps[0]")
+        raise InvalidDefinition(
+            "The step is not valid.",
+            problems=[Problem(f"step{p.path[begin:]}", p.message) for p in error.problems],
+        ) from None
+
+
 class _Parser:
     """Collects problems while it builds; stops at the first stage that found any."""
 
@@ -118,6 +136,14 @@ class _Parser:
             graph=graph,
             index=index,
         )
+
+    def single_step(self, document: Any) -> WorkflowStep:
+        [raw] = self.raw_steps([document])
+        self.stop_if_wrong()
+        index = self.index([raw]) | dict.fromkeys(raw.get("dependencies", ()), -1)
+        step = self.step(0, raw, index)
+        self.stop_if_wrong()
+        return step
 
     # -- shapes
 

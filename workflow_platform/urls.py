@@ -7,6 +7,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from ai.api.steps import AIStepView
+
 api_v1 = [
     path("", include("core.api.accounts")),
     path("", include("core.api.credentials")),
@@ -16,6 +18,7 @@ api_v1 = [
     path("", include("engine.api.urls")),
     path("", include("templates.api.urls")),
     path("", include("analytics.api.urls")),
+    path("", include("ai.api.urls")),
 ]
 
 urlpatterns = [
@@ -24,6 +27,8 @@ urlpatterns = [
     path("", include("core.api.urls")),
     path("", include("django_prometheus.urls")),
     path("api/v1/", include(api_v1)),
+    # The address that the documented front end calls.
+    path("api/workflows/ai/execute-step", AIStepView.as_view(schema=None), name="execute-step"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs",

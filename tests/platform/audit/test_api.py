@@ -226,6 +226,10 @@ CALLS: dict[str, tuple[str, Call]] = {
         "template.instantiate",
         lambda w: w.send("POST", f"/workflows/templates/{w.template().id}/instantiate"),
     ),
+    "POST /ai/steps/execute": (
+        "ai_step.try",
+        lambda w: w.send("POST", "/ai/steps/execute", {"prompt": "Hello."}),
+    ),
 }
 
 

@@ -1,0 +1,12 @@
+"""Addresses of AI below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from ai.api import analytics, steps
+
+urlpatterns = [
+    path("ai/steps/execute", steps.AIStepView.as_view(), name="ai-step-execute"),
+    path("ai/analytics", analytics.AIAnalyticsView.as_view(), name="ai-analytics"),
+]
