@@ -61,7 +61,7 @@ def run_steps(
     *,
     trace: JsonObject,
     send: Send = canvas.send,
-) -> None:
+) -> bool:
     """Runs these steps one after the other and sends what became ready.
 
     Args:
@@ -69,7 +69,11 @@ def run_steps(
             here.
         trace: ids of the message, for the history.
         send: where what became ready goes.
+
+    Returns:
+        Whether `then` has become ready.
     """
+    brings = False
     started = flushed = time.monotonic()
     outbox: list[int] = []
     outputs: dict[str, JsonObject] = {}
@@ -91,10 +95,13 @@ def run_steps(
         rest = positions[n + 1 :]
         following = rest[0] if rest and now - started <= _MESSAGE_SECONDS else None
         advance, claim = _run(claim, outputs, following=following)
+        ready = advance.ready if advance else ()
+        brings |= then in ready
         covered = {then, *rest}
-        outbox += [p for p in (advance.ready if advance else ()) if p not in covered]
+        outbox += [p for p in ready if p not in covered]
     if outbox and definition:
         send(execution_id, definition, outbox)
+    return brings
 
 
 def _claim(execution_id: UUID, position: int, trace: JsonObject) -> Claim | None:

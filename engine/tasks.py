@@ -29,11 +29,11 @@ class StandaloneTask(Task):  # type: ignore[type-arg]
 @shared_task(name="engine.run_steps", bind=True, ignore_result=True)
 def run_steps(
     self: Task[Any, Any], execution_id: str, positions: list[int], then: int | None
-) -> None:
-    """Runs these steps of a run."""
+) -> bool:
+    """Runs these steps of a run. Returns whether the next one has become ready."""
     request = self.request
     trace = {"task": request.id, "root": request.root_id, "group": request.group}
-    runner.run_steps(UUID(execution_id), positions, then, trace=trace)
+    return runner.run_steps(UUID(execution_id), positions, then, trace=trace)
 
 
 @shared_task(name="engine.reconcile", ignore_result=True)

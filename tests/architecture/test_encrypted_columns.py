@@ -10,7 +10,7 @@ from core.fields import EncryptedField
 # Longer ones can hold somebody's data; up to here they are names, codes and states.
 NAME_LENGTH = 255
 
-DEFINITION = "a program, not data: secrets have no place in it (docs/adr/0006)"
+DEFINITION = "a program, not data: secrets have no place in it (docs/adr/0007)"
 DESCRIPTION = "what lists show and search"
 CATALOGUE = "part of the catalogue, the same for everybody who may see it"
 ROW_IDS = "row ids alone: tasks carry nothing else"
