@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from core.fields import open_sealed
+from core.fields import encrypted_field
+from engine import statements
 from engine.context import JsonObject, WorkflowContext, step_data
 from engine.definition import WorkflowDefinition
 from engine.models import StepExecution, WorkflowExecution
@@ -24,6 +25,7 @@ class StepCall(Protocol):
     def attempt(self) -> int: ...
 
 
+_OUTPUT = encrypted_field(StepExecution, "output_data")
 _KEPT = 16
 # By run: what it was started with, and the facts that expressions read as `run`.
 _starts: dict[UUID, tuple[WorkflowContext, JsonObject]] = {}
@@ -126,10 +128,8 @@ def read_outputs(
     if not positions:
         return {}
     read: dict[str, JsonObject] = {}
-    for pk, step_id, status, sealed in StepExecution.objects.filter(
-        execution_id=execution_id, scope="", position__in=positions
-    ).values_list("id", "step_id", "status", "output_data"):
+    for pk, step_id, status, sealed in statements.read_outputs(execution_id, positions):
         read[step_id] = {"status": status}
         if sealed is not None:
-            read[step_id]["output"] = open_sealed(StepExecution, pk, "output_data", sealed)
+            read[step_id]["output"] = _OUTPUT.open(pk, sealed)
     return read

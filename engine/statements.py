@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from core.encryption import Sealed
 from core.fields import seal
 from core.ids import uuid7
 from engine import prepared
@@ -189,6 +190,13 @@ def start_run(
     )
 
 
+_READ_OUTPUTS = """
+SELECT id, step_id, status, output_data::text
+  FROM workflow_step_executions
+ WHERE execution_id = %(run)s::uuid AND scope = '' AND position = ANY(%(positions)s::int[])
+"""
+
+
 def execute(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     """The rows that a prepared statement answers with. Errors are Django's."""
     database = _database()
@@ -242,6 +250,14 @@ def cancel_steps(execution_id: UUID, statuses: Sequence[str]) -> None:
     """Cancels the run's steps that are in one of `statuses`, with an event each."""
     with connection.cursor() as cursor:
         cursor.execute(_CANCEL, [execution_id, list(statuses)])
+
+
+def read_outputs(
+    execution_id: UUID, positions: Sequence[int]
+) -> list[tuple[UUID, str, str, Sealed | None]]:
+    """Id, step id, status and output of the run's steps at these positions."""
+    rows = execute(_READ_OUTPUTS, run=execution_id, positions=list(positions))
+    return [(pk, name, status, Sealed(text) if text else None) for pk, name, status, text in rows]
 
 
 # (execution id, position, step id, scope, attempt, sends) of a step to send.
