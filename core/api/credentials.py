@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
@@ -21,14 +21,24 @@ from core.api.schema import refusal
 from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.audit.actors import by_request
 from core.audit.recording import action
-from core.credentials import CredentialExists, ValueNeeded
+from core.credentials import MAX_HOSTS, MAX_LENGTH, CredentialExists, ValueNeeded
 from core.errors import InvalidInput, NotFound
+from core.http.secrets import MIN_LENGTH
 from core.models import Credential, Role
 
 _VALUE = "Kept encrypted; no answer ever shows it."
 _HOSTS = (
     "Where it may go, over https: `api.example.com`, `*.example.com`, `api.example.com:8443`. "
     "Plain http only where it is said: `http://crm.internal`."
+)
+_NEW = OpenApiExample(
+    "A token of a CRM",
+    value={
+        "name": "crm_token",
+        "value": "what the CRM gave you",
+        "hosts": ["api.example.com"],
+    },
+    request_only=True,
 )
 
 
@@ -55,12 +65,21 @@ class CredentialSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
+# What the description can say of the rules of `core.credentials`.
+_VALUE_RULES: dict[str, Any] = {
+    "write_only": True,
+    "trim_whitespace": False,
+    "min_length": MIN_LENGTH,
+    "max_length": MAX_LENGTH,
+    "help_text": _VALUE,
+}
+_HOSTS_RULES: dict[str, Any] = {"min_length": 1, "max_length": MAX_HOSTS, "help_text": _HOSTS}
+
+
 class ChangedCredentialSerializer(StrictSerializer):
-    value = serializers.CharField(
-        write_only=True, trim_whitespace=False, required=False, help_text=_VALUE
-    )
+    value = serializers.CharField(required=False, **_VALUE_RULES)
     hosts = serializers.ListField(
-        child=serializers.CharField(max_length=300), required=False, help_text=_HOSTS
+        child=serializers.CharField(max_length=300), required=False, **_HOSTS_RULES
     )
     description = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
 
@@ -69,9 +88,11 @@ class NewCredentialSerializer(StrictSerializer):
     organisation = serializers.UUIDField(
         required=False, help_text="Whose it is; your own organisation where left out."
     )
-    name = serializers.CharField(max_length=100, help_text="As in `${secrets.crm_token}`.")
-    value = serializers.CharField(write_only=True, trim_whitespace=False, help_text=_VALUE)
-    hosts = serializers.ListField(child=serializers.CharField(max_length=300), help_text=_HOSTS)
+    name = serializers.RegexField(
+        "^[A-Za-z_][A-Za-z0-9_]*$", max_length=100, help_text="As in `${secrets.crm_token}`."
+    )
+    value = serializers.CharField(**_VALUE_RULES)
+    hosts = serializers.ListField(child=serializers.CharField(max_length=300), **_HOSTS_RULES)
     description = serializers.CharField(max_length=2_000, allow_blank=True, default="")
 
 
@@ -105,6 +126,7 @@ class CredentialList(_CredentialView, ListAPIView[Credential]):
         summary="Keep a secret that steps can name",
         request=NewCredentialSerializer,
         responses={201: CredentialSerializer, **refusal(InvalidInput, CredentialExists, NotFound)},
+        examples=[_NEW],
     )
     def post(self, request: Request) -> Response:
         body = NewCredentialSerializer(data=request.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -110,8 +111,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: what failed outside DRF's views. Django has logged it."""
-    return _outside_views(request, None) or defaults.server_error(request)
+    """handler500: what failed outside DRF's views; 503 where it was the database. Django has
+    logged it.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, (PlatformError, OperationalError, InterfaceError)):
+        return _outside_views(request, None) or defaults.server_error(request)
+    answer = _answer(error)
+    return _outside_views(request, error) or HttpResponse(
+        answer.message, status=answer.status, headers=answer.headers, content_type="text/plain"
+    )
 
 
 def _outside_views(request: HttpRequest, exception: Exception | None) -> HttpResponse | None:
@@ -119,7 +128,9 @@ def _outside_views(request: HttpRequest, exception: Exception | None) -> HttpRes
         return None
     answer = _INTERNAL if exception is None else _answer(exception)
     return JsonResponse(
-        envelope(answer.code, answer.message, answer.problems), status=answer.status
+        envelope(answer.code, answer.message, answer.problems),
+        status=answer.status,
+        headers=answer.headers,
     )
 
 

@@ -83,6 +83,21 @@ class ErrorsSchema(AutoSchema):
             schema["additionalProperties"] = False
         return schema
 
+    def _map_serializer_field(
+        self, field: Any, direction: Direction, bypass_extensions: bool = False
+    ) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        # Blanks round a text are cut off, and nothing may be left of some.
+        if (
+            direction == "request"
+            and isinstance(field, serializers.CharField)
+            and field.trim_whitespace
+            and not field.allow_blank
+            and not {"pattern", "format", "enum", "$ref"} & schema.keys()
+        ):
+            schema["pattern"] = r"\S"
+        return schema
+
     def _usual_errors(self, operation: Mapping[str, Any]) -> set[HTTPStatus]:
         places = {parameter["in"] for parameter in operation.get("parameters", ())}
         found: set[HTTPStatus] = set()

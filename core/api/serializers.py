@@ -39,8 +39,8 @@ class StrictFields(serializers.Serializer[Any]):
                     errors[str(key)] = ["This field is not known."]
                 elif known.read_only:
                     errors[str(key)] = ["This field cannot be written."]
-                elif wanted := _other_type(known, data[key]):
-                    errors[str(key)] = [f"This must be {wanted}."]
+                elif fault := _fault(known, data[key]):
+                    errors[str(key)] = fault
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -50,6 +50,20 @@ class StrictFields(serializers.Serializer[Any]):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+
+def _fault(field: Any, value: Any) -> Any:
+    """What is wrong with a value that DRF would take: messages, or those of a list's elements."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        faults = {number: _fault(field.child, each) for number, each in enumerate(value)}
+        return {number: fault for number, fault in faults.items() if fault}
+    if wanted := _other_type(field, value):
+        return [f"This must be {wanted}."]
+    # Counted as it was sent: DRF counts after it has cut blanks off.
+    longest = getattr(field, "max_length", None)
+    if longest is not None and isinstance(value, str) and len(value) > longest:
+        return [f"Ensure this field has no more than {longest} characters."]
+    return None
 
 
 def _other_type(field: Any, value: Any) -> str | None:

@@ -21,6 +21,7 @@ class Plan(StrictSerializer):
     title = serializers.CharField()
     steps = Step(many=True, required=False)
     first = Step(required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=5), required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["title"] == "bad":
@@ -70,6 +71,19 @@ CASES: list[tuple[Any, list[tuple[str, str]]]] = [
         [("steps[0].name", "Ensure this field has no more than 5 characters.")],
     ),
     ({"title": "x", "steps": {}}, [("steps", 'Expected a list of items but got type "dict".')]),
+    (
+        {"title": "x", "tags": ["a", 0, "b", {}]},
+        [("tags[1]", "This must be text."), ("tags[3]", "This must be text.")],
+    ),
+    (
+        {"title": "x", "tags": ["a     "]},
+        [("tags[0]", "Ensure this field has no more than 5 characters.")],
+    ),
+    ({"title": "x", "tags": "a"}, [("tags", 'Expected a list of items but got type "str".')]),
+    (
+        {"title": "x", "first": {"name": "  a    "}},
+        [("first.name", "Ensure this field has no more than 5 characters.")],
+    ),
     ({"title": "bad"}, [("", "The plan is bad.")]),
     ([], [("", "Invalid data. Expected a dictionary, but got list.")]),
     ({"title": "x", "a.b c": 1}, [('["a.b c"]', UNKNOWN)]),

@@ -65,6 +65,7 @@ IDS = {
     "workflow_id": ("workflow_id", "unused_workflow"),
     "execution_id": ("execution_id", "ended_execution"),
     "schedule_id": ("schedule_id",),
+    "credential_id": ("credential_id",),
     "organisation_id": ("organisation_id",),
     "user_id": ("user_id",),
     "template_id": ("template_id",),
@@ -149,6 +150,7 @@ def ask(server: Server, folder: Path, config: dict[str, Any], *options: str) -> 
         timeout=SECONDS,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    print(done.stdout.partition("SUMMARY")[2])  # noqa: T201 - how much was tried, and for how long
 
 
 @pytest.mark.timeout(SECONDS + MINUTE)

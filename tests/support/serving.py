@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +30,17 @@ class Server:
 @pytest.fixture
 def server(transactional_db: None, tmp_path: Path) -> Iterator[Server]:
     """A web server on the test database."""
+    with serving(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[Server]:
+    """A web server with these variables of the environment, which logs to the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        made = Server(port=free.getsockname()[1], log=tmp_path / "web.log")
+        made = Server(port=free.getsockname()[1], log=folder / "web.log")
+    database = {"DB_NAME": str(settings.DATABASES["default"]["NAME"])}
     with made.log.open("wb") as log:
         process = subprocess.Popen(
             [
@@ -39,7 +48,7 @@ def server(transactional_db: None, tmp_path: Path) -> Iterator[Server]:
                 *("--port", str(made.port), "--lifespan", "off", "--no-access-log"),
             ],
             cwd=ROOT,
-            env={**os.environ, "DB_NAME": str(settings.DATABASES["default"]["NAME"])},
+            env={**os.environ, **database, **variables},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
