@@ -120,7 +120,8 @@ def files_are_there(browser: Client, loaded: set[str]) -> None:
     waiting = set(loaded)
     while waiting:
         path = waiting.pop()
-        assert path.startswith("/") and not path.startswith("//"), path
+        assert path.startswith("/"), path
+        assert not path.startswith("//"), path
         answer: Any = browser.get(path)
         assert answer.status_code == 200, path
         body = b"".join(answer) if answer.streaming else answer.content
@@ -138,7 +139,7 @@ def test_every_page_of_the_admin(browser: Client) -> None:
     crawl(browser, ["/admin/", *pages.values()], seen, loaded)
     left = set(names(admin.site.get_urls())) - set(seen) - set(APART)
     assert [name for name in left if name.rpartition("_")[2] not in PAGES] == []
-    assert len(seen) > 100
+    assert len(seen) > 80
     assert len(loaded) > 10
     files_are_there(browser, loaded)
 
