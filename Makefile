@@ -30,6 +30,10 @@ test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a p
 faults: $(VENV)/development ## Inject every fault (an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
 	@$(BIN)/python -m tests.faults $(if $(filter-out 0 no false,$(SUBSET)),--subset) $(if $(FAULT),--fault $(FAULT)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: ai-faults
+ai-faults: $(VENV)/development ## Let a model's endpoint fail in every way, 50 times each; N=5 for fewer
+	AI_FAULTS=$(or $(N),50) $(BIN)/python -m pytest -p tests.support.servers -q --timeout 1800 tests/ai/test_faults.py
+
 .PHONY: soak
 soak: $(VENV)/development ## Constant load with a fault every few seconds: nothing lost, nothing grows; MINUTES=10
 	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
@@ -66,7 +70,7 @@ security: setup ## Weak spots in the code, and secrets that slipped in
 	{ git ls-files -z --cached --others --exclude-standard 2>/dev/null \
 		|| find . -type f -not -path './.*' -not -path './var/*' -print0; } \
 		| xargs -0 $(BIN)/detect-secrets-hook \
-			--exclude-files '^requirements(-dev)?\.lock$$' --exclude-lines '//user:password@'
+			--exclude-files '^(requirements(-dev)?\.lock|tests/node/package-lock\.json)$$' --exclude-lines '//user:password@'
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
@@ -111,6 +115,15 @@ $(VENV)/runtime: requirements.lock $(VENV)/home
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $@
 
-$(VENV)/development: requirements-dev.lock $(VENV)/runtime
+$(VENV)/development: requirements-dev.lock $(VENV)/runtime | $(VENV)/node/installed
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# A server that speaks a model's API, for the tests of AI alone: they are skipped where there is no Node.
+$(VENV)/node/installed: tests/node/package.json tests/node/package-lock.json $(VENV)/home
+	@mkdir -p $(VENV)/node
+	@cp tests/node/package.json tests/node/package-lock.json $(VENV)/node/
+	@if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))'; then \
+		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --fetch-retries 5 --loglevel=error >/dev/null \
+			&& touch $@; \
+	else echo 'No Node.js 20 here: the tests against aimock will be skipped.'; fi

@@ -139,6 +139,6 @@ def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for paper in PAPERS[:4]:
         assert (
-            set(re.findall(r"(?:`|^    )make ([a-z]+)", (ROOT / paper).read_text(), re.M))
+            set(re.findall(r"(?:`|^    )make ([a-z-]+)", (ROOT / paper).read_text(), re.M))
             <= targets
         )

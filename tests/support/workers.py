@@ -184,5 +184,10 @@ def no_workers() -> None:
 
     They start again with the next test that wants them.
     """
+    stop_shared_workers()
+
+
+def stop_shared_workers() -> None:
+    """Ends those that other tests have started; the next test that wants one starts it again."""
     for worker in _shared:
         worker.stop()
