@@ -19,6 +19,7 @@ NAMES = {
     "Apache Software License": "Apache-2.0",
     "BSD 3-Clause OR Apache-2.0": "BSD-3-Clause OR Apache-2.0",
     "BSD License": "BSD-3-Clause",
+    "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.1-or-later",
     "ISC License (ISCL)": "ISC",
     "LGPLv3": "LGPL-3.0-only",
     "MIT License": "MIT",
@@ -32,6 +33,8 @@ PERMISSIVE = {
 CONDITIONAL = {
     "MPL-2.0": "Its files may be shipped with a product under any licence, as long as changes to "
     "these files themselves are published. The platform changes none.",
+    "LGPL-2.1-or-later": "Of version 3 the same is used as below (LGPL-3.0-only): the package is "
+    "imported unchanged, installed beside the platform, and anybody can replace it.",
     "LGPL-3.0-only": "A product under any licence may use such a library where its users can put "
     "another version of it in its place, where it says so, and where it does not forbid them to "
     "study it for that (LGPL 3, section 4). The platform imports these packages unchanged; they "
