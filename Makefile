@@ -42,6 +42,10 @@ soak: $(VENV)/development ## Constant load with a fault every few seconds: nothi
 fuzz: $(VENV)/development ## Try generated input of every kind; SUBSET=1 for a part, SEED=1 for other input
 	@$(if $(filter-out 0 no false,$(SUBSET)),,FUZZ_FULL=1) $(if $(SEED),FUZZ_SEED=$(SEED)) $(BIN)/python -m pytest -p tests.support.servers -q tests/fuzz
 
+.PHONY: redaction
+redaction: $(VENV)/development ## Measure how well personal data and secrets are found; N=10000 SEED=1 SHOW=20
+	@$(if $(N),N=$(N)) $(if $(SEED),SEED=$(SEED)) $(if $(SHOW),SHOW=$(SHOW)) $(BIN)/python -m tests.ai.safety
+
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests
