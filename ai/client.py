@@ -14,8 +14,12 @@ from ai.providers.base import Prompt, Provider
 from ai.providers.offline import OfflineProvider
 from ai.providers.openai import OpenAIProvider
 from ai.questions import Question
+from ai.safety.manager import AISecurityManager
 
 __all__ = ["MAX_PROMPT_BYTES", "Answer", "Caller", "ask", "new_prompt", "provider"]
+
+
+security = AISecurityManager()
 
 
 def provider() -> Provider:
@@ -28,14 +32,21 @@ def provider() -> Provider:
 def ask(prompt: Prompt, *, caller: Caller, via: Provider | None = None) -> Answer:
     """Asks, and keeps a row of every call in ai_step_executions, whether it succeeds or fails.
 
-    The prompt's model is asked, then its fallbacks in turn. An answer that the cache holds is
-    taken instead, and is a row too.
+    Personal data and secrets are replaced before anything is sent, and put back into the answer;
+    rows and the cache hold what was sent and what came. The prompt's model is asked, then its
+    fallbacks in turn. An answer that the cache holds is taken instead, and is a row too.
 
     Raises:
         AIError: of the last model that was asked; the rows tell of all.
     """
     via = via or provider()
-    question = Question(caller, via, within=prompt.within or prompt.timeout)
+    guard = security.protect(prompt, caller=caller, via=via)
+    question = Question(caller, via, guard=guard, within=prompt.within or prompt.timeout)
+    return guard.answer(_first(guard.prompt, question))
+
+
+def _first(prompt: Prompt, question: Question) -> Answer:
+    """The answer of the first model that gives one."""
     *models, last = prompt.model, *prompt.fallbacks
     for model in models:
         try:

@@ -112,6 +112,12 @@ class AICutOff(AIInvalidOutput):
     """The model's answer was cut off at its limit of tokens."""
 
 
+class AIUnsafeAnswer(AIError):
+    """The model's answer holds what must not leave the conversation."""
+
+    code = "ai_unsafe_answer"
+
+
 class AIResponseTooLarge(AIError):
     """The AI endpoint's answer is too large."""
 

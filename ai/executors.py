@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.conf import settings
+
 from ai import client
 from ai.client import Answer, Caller
 from ai.prompts import FILLED, PromptEngine
@@ -41,6 +43,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             "max_tokens": {"type": "integer", "minimum": 1},
             "temperature": {"type": "number", "minimum": 0, "maximum": 2},
             "cache": {"type": "boolean"},
+            "redact": {"type": "boolean"},
         },
         "required": ["prompt"],
         "additionalProperties": False,
@@ -92,6 +95,9 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         if "models" in config and {"model", "fallback_models"} & config.keys():
             message = "'models' names all models: leave out 'model' and 'fallback_models'"
             problems.append(Problem("config.models", message))
+        if config.get("redact") is False and not settings.AI_REDACT_OPTIONAL:
+            message = "this deployment replaces personal data in every prompt (AI_REDACT_OPTIONAL)"
+            problems.append(Problem("config.redact", message))
         if "schema" in config:
             problems += validation.schema_problems(config["schema"], "config.schema")
         return problems

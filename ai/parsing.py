@@ -6,6 +6,7 @@ from typing import Any
 
 from ai.errors import AIBadResponse, AICutOff, AIInvalidOutput, AINoJson, AIRefused
 from ai.providers.base import Completion, Prompt
+from ai.safety.guard import Guard
 from core.errors import PlatformError
 from core.json import parse_json
 from engine import validation
@@ -17,8 +18,11 @@ CUT_OFF = "The answer was cut off at its limit of {} tokens."
 class AIResponseParser:
     """Checks answers. Nothing of an answer is ever evaluated."""
 
-    def parse(self, prompt: Prompt, completion: Completion) -> Any:
+    def parse(self, prompt: Prompt, completion: Completion, *, guard: Guard) -> Any:
         """The data that the prompt's schema asked for; None where it has no schema.
+
+        The data comes as the model wrote it; what must fit the schema are the values that stand
+        in it in the end.
 
         Raises:
             AIError: what is wrong with the answer.
@@ -33,9 +37,10 @@ class AIResponseParser:
         if prompt.schema is None:
             return None
         data = _json(completion.text)
-        problems = validation.check_value(data, schema=prompt.schema, path="data", name="data")
+        final = guard.restored_data(data)
+        problems = validation.check_value(final, schema=guard.schema, path="data", name="data")
         if problems:
-            raise AIInvalidOutput(problems=problems)
+            raise AIInvalidOutput(problems=guard.concealed(problems))
         return data
 
 

@@ -19,26 +19,28 @@ from ai.errors import (
     AINoJson,
     AITimeout,
 )
-from ai.invisible import strip_invisible
 from ai.parsing import CUT_OFF, AIResponseParser
 from ai.providers.base import Completion, Mode, Prompt, Provider
+from ai.safety.filters import ResponseValidator
+from ai.safety.guard import Guard
 from ai.structure import Modes, in_mode, repaired, weaker
 from core.json import JsonObject
 from engine.retry import RetryPolicy, decide
 
-MAX_TEXT = 1_000_000  # characters of an answer
 _MAX_WAIT = 60.0  # seconds that an endpoint may ask to wait
 _LEAST_SECONDS = 0.05  # in which no call is worth beginning
 
 _parser = AIResponseParser()
+_validator = ResponseValidator()
 _modes = Modes()
 
 
 class Question:
     """Who asks, by when, and what the calls have taken so far. Models are asked one by one."""
 
-    def __init__(self, caller: Caller, via: Provider, *, within: float) -> None:
+    def __init__(self, caller: Caller, via: Provider, *, guard: Guard, within: float) -> None:
         self.caller = caller
+        self.guard = guard
         self.via = via
         self.ends = time.monotonic() + within
         self.calls = 0
@@ -139,10 +141,11 @@ class Question:
         try:
             with attempt:
                 completion = self.via.complete(prompt)
-                text = self.last = strip_invisible(completion.text[:MAX_TEXT])
+                text = _validator.bounded(completion.text)
+                attempt.answered(replace(completion, text=text))
+                text = self.last = attempt.row.response = self.guard.filtered(text)
                 completion = replace(completion, text=text)
-                attempt.answered(completion)
-                data = _parser.parse(prompt, completion)
+                data = _parser.parse(prompt, completion, guard=self.guard)
         finally:
             self._add(attempt)
         return Answer(

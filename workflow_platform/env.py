@@ -142,6 +142,13 @@ class Environment(BaseSettings):
     ai_retries: int = Field(default=2, ge=0, le=10)
     ai_retry_delay: float = Field(default=0.5, ge=0, description="Seconds before the first.")
     ai_repairs: int = Field(default=2, ge=0, le=10)
+    ai_redact: str = Field(
+        default="secret,email,iban,national_id,card,phone",
+        description="Kinds of values that prompts are sent without, by comma.",
+    )
+    ai_redact_optional: bool = Field(
+        default=False, description="Steps may say `redact: false`; secrets are replaced even so."
+    )
     ai_prices: dict[str, ModelPrice] = Field(
         default={}, description="JSON: model -> US dollars a million tokens."
     )
@@ -207,6 +214,16 @@ class Environment(BaseSettings):
     def listed(text: str) -> list[str]:
         """The words of a list that is separated by commas."""
         return [word.strip() for word in text.split(",") if word.strip()]
+
+    def redacted(self) -> list[str]:
+        """The kinds of AI_REDACT."""
+        kinds = self.listed(self.ai_redact)
+        known = {"secret", "email", "iban", "national_id", "card", "phone"}
+        if unknown := sorted(set(kinds) - known):
+            raise SystemExit(
+                f"AI_REDACT: no kind {unknown[0]!r}; known: {', '.join(sorted(known))}"
+            )
+        return kinds
 
     def database(self) -> dict[str, Any]:
         """Django's DATABASES entry, from DATABASE_URL or else from DB_*."""

@@ -307,6 +307,18 @@ AI_FALLBACK_MODELS = env.listed(env.ai_fallback_models)
 AI_RETRIES = env.ai_retries
 AI_RETRY_DELAY = env.ai_retry_delay
 AI_REPAIRS = env.ai_repairs
+AI_REDACT = env.redacted()
+AI_REDACT_OPTIONAL = env.ai_redact_optional
+# No prompt holds these, whatever brought them there.
+AI_OWN_SECRETS = [
+    secret
+    for secret in (
+        *(SECRET_KEY, env.db_password, env.redis_password, env.vault_token, env.vault_secret_id),
+        *env.listed(env.db_encryption_key),
+        *env.listed(env.redis_encryption_key),
+    )
+    if secret
+]
 AI_PRICES = {model: price.model_dump() for model, price in env.ai_prices.items()}
 
 LOGGING = {

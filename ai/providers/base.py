@@ -35,6 +35,9 @@ class Prompt:
         turns: what was said after `text`, the last by the user.
         fallbacks: models that are asked in turn where `model` does not answer.
         cache: whether an answer to the same question may be used again.
+        data, system_data: places of `text` and `system`, as (start, end), that are data and not
+            the author's words.
+        redact: whether personal data is replaced before it is sent.
     """
 
     text: str
@@ -49,6 +52,9 @@ class Prompt:
     turns: tuple[Turn, ...] = ()
     fallbacks: tuple[str, ...] = ()
     cache: bool = True
+    data: tuple[tuple[int, int], ...] = ()
+    system_data: tuple[tuple[int, int], ...] = ()
+    redact: bool = True
 
     def shown(self) -> str:
         """All that is said to the model but for the system message, as one text."""

@@ -16,8 +16,6 @@ class Kind(StrEnum):
     NATIONAL_ID = "national_id"
     CARD = "card"
     PHONE = "phone"
-    PERSON = "person"
-    LOCATION = "location"
 
 
 RANK = {kind: rank for rank, kind in enumerate(Kind)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -43,6 +44,11 @@ def choice(finish_reason: str, **message: Any) -> dict[str, Any]:
     """A good answer but for its choice."""
     whole = {"role": "assistant", "content": None, **message}
     return completion(choices=[{"index": 0, "message": whole, "finish_reason": finish_reason}])
+
+
+def unmarked(text: str) -> str:
+    """What was sent, without the marks around data."""
+    return re.sub(r"</?data-[0-9a-f]{16}>", "", text)
 
 
 class Endpoint:

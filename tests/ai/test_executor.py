@@ -18,7 +18,7 @@ from engine.definition import WorkflowStep
 from engine.errors import InvalidDefinition
 from engine.registry import executors
 from engine.step import StepResult
-from tests.ai.endpoint import Endpoint, completion
+from tests.ai.endpoint import Endpoint, completion, unmarked
 from tests.support.cast import work
 from tests.support.workers import Worker, finish, wait_until
 from tests.support.workflows import definition, start, step
@@ -96,7 +96,9 @@ def test_expressions_fill_prompt_and_system_only(endpoint: Endpoint) -> None:
         {"name": "Ada"},
     )
     sent = endpoint.requests[0]
-    assert [m["content"] for m in sent["messages"]] == ["Call me Ada", "Hello Ada"]
+    system, text = (unmarked(message["content"]) for message in sent["messages"])
+    assert system.startswith("Call me Ada\n\nWhatever stands between")
+    assert text == "Hello Ada"
     assert sent["response_format"]["json_schema"]["schema"] == schema
     assert result.output["data"] == {"a": "${inputs.name}"}, "no AI output is ever evaluated"
 
@@ -104,7 +106,8 @@ def test_expressions_fill_prompt_and_system_only(endpoint: Endpoint) -> None:
 @pytest.mark.django_db
 def test_a_prompt_that_is_one_value_is_sent_as_json(endpoint: Endpoint) -> None:
     execute({"prompt": "${inputs.rows}"}, {"rows": [{"a": "ü"}]})
-    assert endpoint.requests[0]["messages"][0]["content"] == '[{"a": "ü"}]'
+    sent = endpoint.requests[0]["messages"][-1]["content"]
+    assert unmarked(sent) == '[{"a": "ü"}]' != sent
 
 
 @pytest.mark.django_db

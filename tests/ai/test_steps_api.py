@@ -10,7 +10,7 @@ import pytest
 from ai.models import AIStepExecution
 from core.audit.models import AuditEntry, Outcome
 from engine.workflows import create_workflow
-from tests.ai.endpoint import Endpoint, completion
+from tests.ai.endpoint import Endpoint, completion, unmarked
 from tests.support.cast import Cast
 from tests.support.workflows import definition, step
 
@@ -43,7 +43,8 @@ def test_a_step_is_tried(address: str, cast: Cast, endpoint: Endpoint) -> None:
     assert body["step_id"] == "comment"
     assert body["output"]["data"] == {"text": "bad"}
     assert body["problems"] == [{"path": "", "message": "is bad"}]
-    assert endpoint.requests[0]["messages"][-1]["content"].endswith("Comment on 5 for Ada")
+    sent = unmarked(endpoint.requests[0]["messages"][-1]["content"])
+    assert sent.endswith("Comment on 5 for Ada")
     assert body["usage"]["calls"] == 1
     assert body["usage"]["tokens"] == 1500
     assert body["usage"]["cost_usd"] is None, "the local endpoint has no price"
@@ -74,7 +75,7 @@ def test_a_saved_step_and_another_prompt_for_it(cast: Cast, endpoint: Endpoint) 
     other = body | {"prompt": "Only ${inputs.name}", "context": {"data": {"inputs": {"name": "B"}}}}
     answer = ask(cast.team_mate.api, other)
     assert (answer.status_code, answer.json()["step_id"]) == (200, "comment")
-    sent = [request["messages"][-1]["content"] for request in endpoint.requests]
+    sent = [unmarked(r["messages"][-1]["content"]) for r in endpoint.requests]
     assert sent[0].endswith("Comment on 5 for Ada")
     assert sent[1].endswith("Only B")
     for row in AIStepExecution.objects.all():

@@ -1,0 +1,91 @@
+"""Placeholders in place of values, `[EMAIL_1]`, and the way back. Pure.
+
+They are one call's own: a number that this call has not given means nothing, whoever writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ai.safety.findings import Kind
+
+_NAMES = "|".join(kind.name.replace("_", r"[\\_ -]{1,2}") for kind in Kind)
+# As models write them: in any case, with the underscore escaped for Markdown or lost.
+_PLACEHOLDER = re.compile(
+    rf"\\{{0,2}}\[ ?({_NAMES})[\\_ -]{{1,3}}(\d{{1,6}}) ?\\{{0,2}}\]", re.IGNORECASE
+)
+_SEPARATORS = re.compile(r"[\\_ -]+")
+
+
+class Placeholders:
+    """One call's values and the names that stand for them. The same value has the same name."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Args:
+        texts: all that is sent; what looks like a placeholder in there is never given as one.
+        """
+        self._taken = {_key(found) for text in texts for found in _PLACEHOLDER.finditer(text)}
+        self._names: dict[tuple[Kind, str], str] = {}
+        self._values: dict[tuple[str, int], str] = {}
+        self._last: dict[Kind, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, kind: Kind, value: str) -> str:
+        """The placeholder of a value."""
+        known = self._names.get((kind, value))
+        if known is not None:
+            return known
+        number = self._last.get(kind, 0) + 1
+        while (kind.name, number) in self._taken:
+            number += 1
+        self._last[kind] = number
+        self._values[kind.name, number] = value
+        self._names[kind, value] = made = f"[{kind.name}_{number}]"
+        return made
+
+    def restore(self, text: str) -> str:
+        """The text with the values back in their places; what is not of this call stays."""
+        return self._restored(text, str)
+
+    def restore_json(self, text: str) -> str:
+        """As `restore`, where placeholders stand in the strings of a JSON text."""
+        return self._restored(text, lambda value: json.dumps(value, ensure_ascii=False)[1:-1])
+
+    def restore_data(self, value: Any) -> Any:
+        """As `restore`, in all strings and keys of a JSON value; the value itself stays."""
+        if not self._values:
+            return value
+        match value:
+            case str():
+                return self.restore(value)
+            case list():
+                return [self.restore_data(item) for item in value]
+            case dict():
+                return {self.restore(key): self.restore_data(item) for key, item in value.items()}
+            case _:
+                return value
+
+    def conceal(self, text: str) -> str:
+        """The text with this call's values replaced, wherever they stand."""
+        for (_, value), name in sorted(self._names.items(), key=lambda item: -len(item[0][1])):
+            text = text.replace(value, name)
+        return text
+
+    def _restored(self, text: str, write: Callable[[str], str]) -> str:
+        if not self._values:
+            return text
+
+        def value(found: re.Match[str]) -> str:
+            known = self._values.get(_key(found))
+            return found[0] if known is None else write(known)
+
+        return _PLACEHOLDER.sub(value, text)
+
+
+def _key(found: re.Match[str]) -> tuple[str, int]:
+    return _SEPARATORS.sub("_", found[1].upper()), int(found[2])
