@@ -17,7 +17,7 @@ from engine.context import WorkflowContext
 from engine.definition import WorkflowStep
 from engine.models import Workflow
 from engine.registry import register
-from engine.step import Measurement, StepResult, WorkflowStepExecutor, conforms
+from engine.step import Effect, Measurement, StepResult, WorkflowStepExecutor, conforms
 
 _MODEL: JsonObject = {"type": "string", "minLength": 1, "maxLength": 100}
 
@@ -80,6 +80,9 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return ["text", "model", "provider"]
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "model"
 
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         return [

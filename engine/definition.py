@@ -40,6 +40,7 @@ class WorkflowStep:
         reads: ids of the steps whose outputs its expressions read.
         inline: cheap enough to share a message with its neighbours.
         queue: the Celery queue that it runs on.
+        ai_configurable: whether AI and suggestions may change the step.
     """
 
     id: str
@@ -59,6 +60,7 @@ class WorkflowStep:
     reads: frozenset[str] = frozenset()
     inline: bool = False
     queue: str = "default"
+    ai_configurable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,7 @@ class WorkflowFunction:
         inline: so cheap that neighbours may share its message.
         queue: the Celery queue that its steps run on.
         schema: JSON Schema of its arguments.
+        pure: what it returns follows from its arguments, and it does nothing else.
     """
 
     name: str
@@ -49,10 +50,11 @@ class WorkflowFunction:
     inline: bool
     queue: str
     schema: JsonObject
+    pure: bool = False
 
 
 def workflow_function(
-    name: str, *, inline: bool = True, queue: str = "default"
+    name: str, *, inline: bool = True, queue: str = "default", pure: bool = False
 ) -> Callable[[F], F]:
     """Registers a callable for FUNCTION steps under `name`; its type hints check the arguments.
 
@@ -60,6 +62,8 @@ def workflow_function(
         inline: cheap (milliseconds): may share a message with its neighbours. False for whatever
             waits or computes long.
         queue: the Celery queue that its steps run on.
+        pure: what it returns follows from its arguments, it does nothing else, and no other step
+            relies on its failing: suggestions may move its steps or leave them out.
     """
 
     def decorate(function: F) -> F:
@@ -74,6 +78,7 @@ def workflow_function(
             inline=inline,
             queue=queue,
             schema=adapter.json_schema(),
+            pure=pure,
         )
         return function
 

@@ -45,6 +45,7 @@ _STEP_KEYS = {
     "id": _TEXT, "name": _TEXT, "step_type": _TEXT, "description": _TEXT, "config": _OBJECT,
     "dependencies": _IDS, "ai_generated": _FLAG, "ai_prompt": _TEXT, "validation_rules": _OBJECT,
     "when": _TEXT, "retry": _OBJECT, "on_error": _TEXT, "join": _TEXT,
+    "ai_configurable": _FLAG,
 }  # fmt: skip
 _NULLABLE = {"ai_prompt", "validation_rules", "created_at", "updated_at", "inputs", "outputs"}
 _LENGTHS = {"name": 255, "version": 20, "category": 100, "step_type": 50}
@@ -245,6 +246,7 @@ class _Parser:
             timeout=timeout,
             on_error=on_error,
             position=position,
+            ai_configurable=raw.get("ai_configurable", True),
         )
         if executor is not None and not problems:
             step, problems = _with_executor(step, executor)

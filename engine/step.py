@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 # Variables of every expression in a step's configuration.
 STEP_VARIABLES = frozenset({"inputs", "steps", "run"})
 
+Effect = Literal["none", "guard", "model", "person", "call", "unknown"]
+"""What a step does besides giving an output.
+
+none: nothing, and the output follows from what it reads. guard: it also fails on purpose, so that
+others do not run. model: it asks a language model, which costs. person: it waits for somebody.
+call: it calls another system. unknown: nobody says.
+"""
+
 
 class StepFailed(PlatformError):
     """The step could not do its work."""
@@ -119,6 +127,10 @@ class WorkflowStepExecutor(ABC):
     def is_inline(self, step: WorkflowStep) -> bool:
         """Whether the step is so cheap that neighbours may share its message."""
         return False
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        """What the step does besides giving an output; nothing is changed about what is unknown."""
+        return "unknown"
 
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         """Every expression in the step's configuration; paths are relative to the step."""

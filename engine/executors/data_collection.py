@@ -11,7 +11,7 @@ from engine import calls, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import StepResult, WaitingFor, WorkflowStepExecutor, conforms
+from engine.step import Effect, StepResult, WaitingFor, WorkflowStepExecutor, conforms
 from engine.tables import CELLS, InvalidData, read_rows
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -22,6 +22,7 @@ _COLUMNS: JsonObject = {
     "additionalProperties": {"enum": list(CELLS)},
 }
 _DELIMITER: JsonObject = {"type": "string", "minLength": 1, "maxLength": 1}
+_EFFECTS: dict[str, Effect] = {"url": "call", "form": "person"}
 # What belongs to one format of a URL's answer only.
 _FORMAT_KEYS = {"json": {"schema"}, "csv": {"columns", "delimiter"}, "text": set[str]()}
 
@@ -123,6 +124,10 @@ class DataCollectionExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return []
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        # Data of the wrong form ends the run here, on purpose.
+        return _EFFECTS.get(step.config["source"], "guard")
 
     def is_inline(self, step: WorkflowStep) -> bool:
         return step.config["source"] not in ("csv", "url")

@@ -12,6 +12,7 @@ from engine.executors.data_collection import InvalidAnswer
 from engine.registry import register
 from engine.step import (
     STEP_VARIABLES,
+    Effect,
     StepRefused,
     StepResult,
     WaitingFor,
@@ -112,6 +113,9 @@ class DecisionExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return ["chosen"]
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "person" if "choices" in step.config else "guard"
 
     def is_inline(self, step: WorkflowStep) -> bool:
         return True

@@ -9,7 +9,7 @@ from engine import functions, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import StepResult, WorkflowStepExecutor
+from engine.step import Effect, StepResult, WorkflowStepExecutor
 
 
 @register
@@ -42,6 +42,9 @@ class FunctionExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return []
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "none" if functions.functions()[step.config["function"]].pure else "unknown"
 
     def is_inline(self, step: WorkflowStep) -> bool:
         return functions.functions()[step.config["function"]].inline

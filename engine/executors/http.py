@@ -12,7 +12,7 @@ from engine import calls, rules
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import StepResult, WorkflowStepExecutor, conforms
+from engine.step import Effect, StepResult, WorkflowStepExecutor, conforms
 
 _FORMS: tuple[Form, ...] = ("json", "form", "text")
 # Sessions of the other system: nobody else needs them.
@@ -73,6 +73,9 @@ class HttpExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return ["status", "headers", "body"]
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "call"
 
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         return calls.expressions(step.config)

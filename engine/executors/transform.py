@@ -8,7 +8,7 @@ from engine import rules
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import STEP_VARIABLES, StepResult, WorkflowStepExecutor, conforms
+from engine.step import STEP_VARIABLES, Effect, StepResult, WorkflowStepExecutor, conforms
 
 
 @register
@@ -44,6 +44,9 @@ class TransformExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return []
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "none"
 
     def is_inline(self, step: WorkflowStep) -> bool:
         return True

@@ -9,7 +9,14 @@ from engine import rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import STEP_VARIABLES, StepRefused, StepResult, WorkflowStepExecutor, conforms
+from engine.step import (
+    STEP_VARIABLES,
+    Effect,
+    StepRefused,
+    StepResult,
+    WorkflowStepExecutor,
+    conforms,
+)
 
 _VARIABLES = STEP_VARIABLES | {"value"}
 
@@ -59,6 +66,9 @@ class ValidationExecutor(WorkflowStepExecutor):
 
     def get_outputs(self) -> list[str]:
         return ["valid", "problems"]
+
+    def effect(self, step: WorkflowStep) -> Effect:
+        return "guard" if step.config.get("on_invalid", "fail") == "fail" else "none"
 
     def is_inline(self, step: WorkflowStep) -> bool:
         return True

@@ -48,7 +48,7 @@ class FeedbackFigures:
     topics: dict[str, int]
 
 
-@workflow_function("feedback.sort")
+@workflow_function("feedback.sort", pure=True)
 def sort_feedback(
     items: list[Feedback], topics: dict[str, list[str]], urgent_words: list[str]
 ) -> FeedbackFigures:

@@ -28,7 +28,7 @@ class InvoiceTotals:
     gross: float
 
 
-@workflow_function("invoice.totals")
+@workflow_function("invoice.totals", pure=True)
 def invoice_totals(lines: list[InvoiceLine], tax_rate: Decimal) -> InvoiceTotals:
     """Adds the lines up and the tax on top; each line and the tax are rounded half up to the cent.
 

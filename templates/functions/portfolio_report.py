@@ -8,7 +8,7 @@ from templates.functions.portfolio import PortfolioSummary
 _ROW = "{:<10}{:>8}{:>13}{:>13}{:>13}{:>11}"
 
 
-@workflow_function("portfolio.facts")
+@workflow_function("portfolio.facts", pure=True)
 def portfolio_facts(
     name: str, risk_class: str, summary: PortfolioSummary, measures: list[str]
 ) -> dict[str, str]:
@@ -34,7 +34,7 @@ def portfolio_facts(
     return {"text": "\n".join(sentences)}
 
 
-@workflow_function("portfolio.report")
+@workflow_function("portfolio.report", pure=True)
 def portfolio_report(
     name: str,
     risk_class: str,
