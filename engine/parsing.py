@@ -44,8 +44,7 @@ _DEFINITION_KEYS = {
 _STEP_KEYS = {
     "id": _TEXT, "name": _TEXT, "step_type": _TEXT, "description": _TEXT, "config": _OBJECT,
     "dependencies": _IDS, "ai_generated": _FLAG, "ai_prompt": _TEXT, "validation_rules": _OBJECT,
-    "when": _TEXT, "retry": _OBJECT, "on_error": _TEXT, "join": _TEXT,
-    "ai_configurable": _FLAG,
+    "when": _TEXT, "retry": _OBJECT, "on_error": _TEXT, "join": _TEXT, "ai_configurable": _FLAG,
 }  # fmt: skip
 _NULLABLE = {"ai_prompt", "validation_rules", "created_at", "updated_at", "inputs", "outputs"}
 _LENGTHS = {"name": 255, "version": 20, "category": 100, "step_type": 50}
@@ -101,7 +100,6 @@ class _Parser:
         self.require(document, ("name", "version", "category"), path="", who="")
         raw_steps = self.raw_steps(document.get("steps"))
         self.stop_if_wrong()
-
         index = self.index(raw_steps)
         steps = [self.step(n, raw, index) for n, raw in enumerate(raw_steps)]
         self.stop_if_wrong()

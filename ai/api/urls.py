@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ai.api import analytics, steps
+from ai.api import analytics, optimisation, steps
 
 urlpatterns = [
     path("ai/steps/execute", steps.AIStepView.as_view(), name="ai-step-execute"),
     path("ai/analytics", analytics.AIAnalyticsView.as_view(), name="ai-analytics"),
+    path("ai/workflows/optimize", optimisation.OptimizeView.as_view(), name="ai-optimize"),
 ]

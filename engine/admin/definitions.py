@@ -39,7 +39,7 @@ class VersionInline(ReadOnly, TabularInline[WorkflowVersion, Workflow]):
 
     model = WorkflowVersion
     formset = LatestFormSet
-    fields = ("number", "version", "created_by", "saved", "document")
+    fields = ("number", "version", "is_draft", "created_by", "saved", "document")
     readonly_fields = fields
     verbose_name_plural = f"versions (the newest {LATEST})"
 

@@ -67,7 +67,7 @@ class Workflow(models.Model):
 
 
 class WorkflowVersion(models.Model):
-    """One definition that a workflow has had. Never changed: runs keep theirs."""
+    """A definition that a workflow has had, or a draft of one. Never changed: runs keep theirs."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
@@ -76,6 +76,9 @@ class WorkflowVersion(models.Model):
     definition = models.JSONField()
     created_by = models.CharField(max_length=50)
     created_at = models.DateTimeField(auto_now_add=True)
+    is_draft = models.BooleanField(
+        default=False, db_default=False, help_text="Only proposed: no run starts with it."
+    )
 
     class Meta:
         db_table = "workflow_definition_versions"

@@ -51,6 +51,7 @@ MEANING = {
     "POST /api/v1/credentials": "names and hosts have rules of their own",
     "PATCH /api/v1/credentials/{credential_id}": "hosts have rules of their own",
     "POST /api/v1/ai/steps/execute": "a step has rules of its own",
+    "POST /api/v1/ai/workflows/optimize": "only a suggestion's id can be applied",
     "POST /api/v1/organisations/{organisation_id}/members": "there may be no such account",
 }
 PARAMETERS_OF_MEANING = {
@@ -78,6 +79,7 @@ PLACES = {
     **{f"path.{name}": name for name in IDS if name != "account"},
     "body.account": "account",
     "body.workflow": "workflow_id",
+    "body.workflow_id": "workflow_id",
     "body.organisation": "organisation_id",
     "body.execution_id": "execution_id",
     "body.cron": "cron",

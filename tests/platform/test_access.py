@@ -66,6 +66,7 @@ BODIES: dict[str, Any] = {
         "name": "Daily", "workflow": "{workflow}", "cron": "0 6 * * *"
     },
     "PATCH /api/v1/schedules/{schedule_id}": {"workflow": "{workflow}", "enabled": False},
+    "POST /api/v1/ai/workflows/optimize": {"workflow_id": "{workflow_id}"},
     "POST /api/v1/ai/steps/execute": {"organisation": "{organisation}", "prompt": "Hello."},
 }  # fmt: skip
 # Where the operation needs another object than the parameter's usual one.

@@ -47,7 +47,13 @@ class WorkflowDetailSerializer(WorkflowSerializer):
 class WorkflowVersionSerializer(StrictModelSerializer):
     class Meta:
         model = WorkflowVersion
-        fields: tuple[str, ...] = ("number", "version", "created_by", "created_at")
+        fields: tuple[str, ...] = (
+            "number",
+            "version",
+            "created_by",
+            "created_at",
+            "is_draft",
+        )
         read_only_fields = fields
 
 

@@ -21,6 +21,7 @@ from core.tokens import issue_token
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
+from engine.workflows import create_workflow
 from templates.models import WorkflowTemplate
 from tests.support.cast import SAMPLE, Cast, work
 from tests.support.workflows import calls, definition, start, step
@@ -127,6 +128,14 @@ def _credential(world: World) -> str:
     return f"/credentials/{made.id}"
 
 
+def _optimize(world: World) -> Response:
+    config = {"config": {"output": {"x": "1"}}, "retry": {"max_attempts": 2}}
+    document = definition(step("a", step_type="TRANSFORM", **config))
+    workflow = create_workflow(document=document, owner=world.owner)
+    body = {"workflow_id": str(workflow.id), "apply": ["useless_retry:a"]}
+    return world.send("POST", "/ai/workflows/optimize", body)
+
+
 NEW_CREDENTIAL: dict[str, Any] = {
     "name": "crm",
     "value": "12345678",  # pragma: allowlist secret - made up
@@ -226,6 +235,7 @@ CALLS: dict[str, tuple[str, Call]] = {
         "template.instantiate",
         lambda w: w.send("POST", f"/workflows/templates/{w.template().id}/instantiate"),
     ),
+    "POST /ai/workflows/optimize": ("workflow.optimize", _optimize),
     "POST /ai/steps/execute": (
         "ai_step.try",
         lambda w: w.send("POST", "/ai/steps/execute", {"prompt": "Hello."}),

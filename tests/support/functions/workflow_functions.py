@@ -25,6 +25,12 @@ def slow(seconds: float = 0.0, value: Any = None) -> dict[str, Any]:
     return {"value": value, "pid": os.getpid()}
 
 
+@workflow_function("tests.compute", inline=False, pure=True)
+def compute(value: Any = None) -> dict[str, Any]:
+    """Gives back what it gets, and claims that this takes long."""
+    return {"value": value}
+
+
 @workflow_function("tests.fail")
 def fail(message: str = "it failed") -> dict[str, Any]:
     """Fails."""
