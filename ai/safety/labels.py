@@ -62,7 +62,7 @@ _IDENTITY = {
     "инн": "ru.inn", "zehut": "il.idnr", "זהות": "il.idnr", "aadhaar": "in_.aadhaar",
     "uidai": "in_.aadhaar", "pan": "in_.pan", "permanent": "in_.pan", "mynumber": "jp.in_",
     "my number": "jp.in_", "nric": "my.nric", "mykad": "my.nric", "tfn": "au.tfn",
-    "sin": "ca.sin", "nas": "ca.sin", "cpf": "br.cpf", "rut": "cl.rut", "run": "cl.rut",
+    "sin": "ca.sin", "nas": "ca.sin", "cpf": "br.cpf", "rut": "cl.rut",
     "cuit": "ar.cuit", "cuil": "ar.cuit", "id number": "za.idnr", "sa id": "za.idnr",
     "rodné": "cz.rc", "numeric": "ro.cnp", "bürgernummer": ANY, "personalausweis": ANY,
 }  # fmt: skip

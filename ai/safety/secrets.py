@@ -53,7 +53,7 @@ _NAMED = re.compile(
 # Prose has no digits beside letters, no capitals within words, and few signs.
 _ODD = re.compile(r"\A(?=\D*+\d)(?=\d*+\D)|[a-z][A-Z]|[A-Z]{2}[a-z]|[#$%*+=?_~!^\\](?=.)|\.\w")
 _NO_VALUE = re.compile(
-    r"\$\{|\$\w++\Z|\{|<|\[|%\(|%[sd]\Z|\*{3}|x{3}|\.{3}|your|example|changeme|required|optional"
+    r"\$\{|\$[A-Za-z_]++\Z|\{|<|\[|%\(|%[sd]\Z|\*{3}|x{3}|\.{3}|your|example|changeme|required|optional"
     r"|none|null|undefined|false|true|empty|missing|invalid|forgot|string|expired|env\.|os\.|process\.",
     re.IGNORECASE,
 )

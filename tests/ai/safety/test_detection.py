@@ -49,6 +49,7 @@ def test_the_bars_on_a_set_that_is_drawn_anew() -> None:
         ("12 4111 1111 1111 1111", [("card", "4111 1111 1111 1111")]),
         ("SSN: 536904399", [("national_id", "536904399")]),
         ("Order 536904399", []),
+        ("run_id=93271408-a3f9-4e05-b709-dcf9ca88c001", []),
         ("postgres://u:" + "pa55@h/d", [("secret", "pa55")]),
         ('{"pass' + 'word": "correcthorse"}', [("secret", "correcthorse")]),
         ("password: required", []),
