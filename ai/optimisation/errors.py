@@ -24,6 +24,6 @@ class UnknownSuggestion(InvalidInput):
 
 
 class DefinitionTooLarge(TooLarge):
-    """Suggestions are made for definitions of up to 500 steps."""
+    """Suggestions are made for definitions of up to 200 steps."""
 
     code = "definition_too_large"

@@ -16,7 +16,7 @@ from engine import semantic_diff
 from engine.definition import InvalidDefinition
 from engine.parsing import Executors
 
-MAX_STEPS = 500
+MAX_STEPS = 200
 MAX_SUGGESTIONS = 50
 _MAX_TRIED = 150
 
@@ -38,7 +38,7 @@ class WorkflowOptimizer:
 
         Raises:
             InvalidDefinition: it is no valid definition.
-            DefinitionTooLarge: it has more than 500 steps.
+            DefinitionTooLarge: it has more than 200 steps.
         """
         return [
             Suggestion(

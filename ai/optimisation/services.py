@@ -45,7 +45,7 @@ def optimize_workflow(
         NotAIConfigurable: there is something to apply, and the workflow does not allow it.
         VersionChanged: the workflow has another version by now.
         UnknownSuggestion: an id is not that of a suggestion for the workflow as it is now.
-        DefinitionTooLarge: the definition has more than 500 steps.
+        DefinitionTooLarge: the definition has more than 200 steps.
     """
     if version is not None and version != workflow.latest:
         raise VersionChanged()

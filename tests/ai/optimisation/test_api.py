@@ -85,6 +85,13 @@ def test_refusals(cast: Cast, workflow: Workflow) -> None:
     assert workflow.versions.count() == 2
 
 
+def test_large_definitions(cast: Cast) -> None:
+    steps = [compute(f"s{n}") for n in range(201)]
+    large = create_workflow(document=definition(*steps), owner=cast.owner.user)
+    answer = cast.owner.api.post(PATH, {"workflow_id": str(large.id)}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (413, "definition_too_large")
+
+
 def test_in_the_query(cast: Cast, workflow: Workflow) -> None:
     api = cast.team_mate.api
     assert api.post(f"{PATH}?workflow_id={workflow.id}", {}, format="json").status_code == 200
