@@ -13,7 +13,7 @@ import redis
 
 from benchmarks import pgbench, sides, stopwatch, workers
 from benchmarks.baseline.app import REDIS_URL, nothing
-from benchmarks.figures import Outcome, Series, Table
+from benchmarks.figures import Bar, Outcome, Series, Table
 from benchmarks.options import Options
 from benchmarks.platform import Platform
 from benchmarks.shapes import Shape
@@ -56,7 +56,16 @@ def costs(options: Options) -> Outcome:
             ("share", share.text(2)),
         ],
     )
-    return Outcome(tables=[parts, database])
+    encryption = submitting.encryption.seconds + working.encryption.seconds
+    bar = Bar(
+        load="COSTS",
+        name="encryption's share of W1",
+        value=encryption / (submitting.total + working.total),
+        floor=0.15,
+        goal=0.1,
+        higher=False,
+    )
+    return Outcome(tables=[parts, database], bars=[bar])
 
 
 def row(name: str, spent: Spent, *, per: int) -> list[str]:
