@@ -52,6 +52,21 @@ class Supervisor:
             assert process.poll() is None, self.text()
             time.sleep(0.1)
 
+    def manage(self, *arguments: str) -> str:
+        """What a command says that an operator gives in another terminal."""
+        theirs = ("DB_", "REDIS_", "DATABASE_")  # the way to the tests' own servers
+        env = {name: v for name, v in os.environ.items() if not name.startswith(theirs)}
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**env, "DATA_DIR": str(self.data_dir)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def left(self) -> list[str]:
         found = processes.leftovers(self.data_dir, self.data_dir / "postgres")
         return [process.info["name"] for process in found]
@@ -88,6 +103,9 @@ def test_three_starts_on_one_folder(supervisor: Supervisor) -> None:
         check=False,
     )
     assert rival.returncode == 1
+    # The sample has run.
+    assert re.search(r"^[1-9]\d* values opened", supervisor.manage("keys", "check"), re.MULTILINE)
+    assert "The audit log is whole." in supervisor.manage("audit", "verify")
     assert re.fullmatch(rf"make run: .* \(process {first.pid}\)\. Stop it first.*\n", rival.stderr)
     first.send_signal(signal.SIGINT)
     assert first.wait() == 0
