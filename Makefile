@@ -46,6 +46,10 @@ fuzz: $(VENV)/development ## Try generated input of every kind; SUBSET=1 for a p
 redaction: $(VENV)/development ## Measure how well personal data and secrets are found; N=10000 SEED=1 SHOW=20
 	@$(if $(N),N=$(N)) $(if $(SEED),SEED=$(SEED)) $(if $(SHOW),SHOW=$(SHOW)) $(BIN)/python -m tests.ai.safety
 
+.PHONY: evals
+evals: $(VENV)/development ## Score workflows drawn up from words, by the configured model and by the offline planner
+	@$(BIN)/python -m evals
+
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests

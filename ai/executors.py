@@ -17,7 +17,14 @@ from engine.context import WorkflowContext
 from engine.definition import WorkflowStep
 from engine.models import Workflow
 from engine.registry import register
-from engine.step import Effect, Measurement, StepResult, WorkflowStepExecutor, conforms
+from engine.samples import sample
+from engine.step import (
+    Effect,
+    Measurement,
+    StepResult,
+    WorkflowStepExecutor,
+    conforms,
+)
 
 _MODEL: JsonObject = {"type": "string", "minLength": 1, "maxLength": 100}
 
@@ -71,6 +78,12 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         if answer.notice:
             output["notice"] = answer.notice
         return output
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        output: JsonObject = {"text": "Sample text", "model": "", "provider": "simulated"}
+        if "schema" in step.config:
+            output["data"] = sample(step.config["schema"])
+        return StepResult(output=output)
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)

@@ -13,12 +13,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, validate_call
 from pydantic_core import to_jsonable_python
 
 from core.errors import Problem
+from engine import validation
 from engine.context import JsonObject
 from engine.step import StepRefused
 
@@ -42,6 +43,7 @@ class WorkflowFunction:
         queue: the Celery queue that its steps run on.
         schema: JSON Schema of its arguments.
         pure: what it returns follows from its arguments, and it does nothing else.
+        returns: JSON Schema of what it gives; {} where its hints do not say.
     """
 
     name: str
@@ -50,6 +52,7 @@ class WorkflowFunction:
     inline: bool
     queue: str
     schema: JsonObject
+    returns: JsonObject
     pure: bool = False
 
 
@@ -79,10 +82,26 @@ def workflow_function(
             queue=queue,
             schema=adapter.json_schema(),
             pure=pure,
+            returns=_returned(function),
         )
         return function
 
     return decorate
+
+
+def _returned(function: Callable[..., Any]) -> JsonObject:
+    """JSON Schema of a callable's result, as far as its type hints tell."""
+    try:
+        hint = get_type_hints(function).get("return", Any)
+        return TypeAdapter(hint).json_schema(mode="serialization")
+    except (PydanticUserError, NameError, TypeError):
+        return {}
+
+
+def argument_problems(name: str, arguments: JsonObject) -> list[Problem]:
+    """What is wrong with the arguments of a call that is not made."""
+    function = _functions[name]
+    return validation.check_value(arguments, schema=function.schema, path="arguments")
 
 
 def functions() -> Mapping[str, WorkflowFunction]:

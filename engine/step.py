@@ -163,6 +163,14 @@ class WorkflowStepExecutor(ABC):
         """
         raise StepRefused(f"A step of type {self.step_type} takes no answer.")
 
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        """What the step could give, found out without any effect outside: for dry runs.
+
+        `step.config` is filled in as for `execute`. Types that only compute give what they would
+        give; all others a sample of what they put out.
+        """
+        return StepResult(output=dict.fromkeys(self.get_outputs(), "sample"))
+
 
 def as_result(returned: JsonObject | StepResult) -> StepResult:
     """A dict that an executor returned, as the StepResult that it stands for."""

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from ai.errors import AIInvalidOutput
+from ai.generation import prompts, schemas
+from ai.generation.offline import planner
 from ai.providers import material
 from ai.providers.base import Completion, Prompt
 from ai.providers.instances import Unfillable, fill
+from core.json import JsonObject
 
 NOTICE = (
     "No language model was asked: this answer was put together from the prompt's own sentences and"
     " figures. Set OPENAI_API_KEY (and MODEL_ENDPOINT, AI_MODEL) to ask one."
 )
 MODEL = "offline-extractive"
+PLANNER = "offline-planner"
+PLANNER_NOTICE = (
+    "No language model was asked: the draft was put together from the text by tables and rules."
+    " Check every step. Set OPENAI_API_KEY (and MODEL_ENDPOINT, AI_MODEL) to ask a model."
+)
+_PLANNERS: dict[str, Callable[[str], JsonObject]] = {
+    schemas.ANALYSIS_TITLE: planner.analyse,
+    schemas.DRAFT_TITLE: planner.draft,
+}
 _SENTENCES = 6
 _FACTS = 12
 _CHARACTERS = 2_000
@@ -27,6 +40,8 @@ class OfflineProvider:
     endpoint = ""
 
     def complete(self, prompt: Prompt) -> Completion:
+        if (planned := _planned(prompt)) is not None:
+            return planned
         source = material.read(prompt.text)
         if prompt.schema is None:
             text = _quote(source, min(prompt.max_tokens * _CHARACTERS_A_TOKEN, _CHARACTERS))
@@ -40,6 +55,18 @@ class OfflineProvider:
         return Completion(
             text=text, model=MODEL, prompt_tokens=0, completion_tokens=0, notice=NOTICE
         )
+
+
+def _planned(prompt: Prompt) -> Completion | None:
+    """The planner's answer where the prompt asks about requirements, else None."""
+    plan = _PLANNERS.get(str((prompt.schema or {}).get("title")))
+    requirements = prompts.unmarked(prompt.text)
+    if plan is None or requirements is None:
+        return None
+    text = json.dumps(plan(requirements), ensure_ascii=False)
+    return Completion(
+        text=text, model=PLANNER, prompt_tokens=0, completion_tokens=0, notice=PLANNER_NOTICE
+    )
 
 
 def _quote(source: material.Material, characters: int) -> str:

@@ -11,7 +11,15 @@ from engine import calls, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import Effect, StepResult, WaitingFor, WorkflowStepExecutor, conforms
+from engine.samples import sample
+from engine.step import (
+    Effect,
+    StepResult,
+    WaitingFor,
+    WorkflowStepExecutor,
+    as_result,
+    conforms,
+)
 from engine.tables import CELLS, InvalidData, read_rows
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -115,6 +123,19 @@ class DataCollectionExecutor(WorkflowStepExecutor):
                         details=config.get("details", {}),
                     )
                 )
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        config = step.config
+        if config["source"] != "url":
+            return as_result(self.execute(step, context))
+        match config["format"]:
+            case "json":
+                return StepResult(output={"data": sample(config.get("schema", {"type": "object"}))})
+            case "csv":
+                columns: dict[str, str] = config["columns"]
+                row = {name: 1 if kind == "number" else "sample" for name, kind in columns.items()}
+                return StepResult(output={"rows": [row], "count": 1})
+        return StepResult(output={"text": "Sample text"})
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)

@@ -17,6 +17,7 @@ from engine.step import (
     StepResult,
     WaitingFor,
     WorkflowStepExecutor,
+    as_result,
     conforms,
 )
 
@@ -104,6 +105,9 @@ class DecisionExecutor(WorkflowStepExecutor):
                 raise NoBranchChosen()
             chosen = list(step.config["default"])
         return _chosen(self, step, chosen, {"labels": labels})
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        return as_result(self.execute(step, context))
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)

@@ -9,7 +9,12 @@ from engine import functions, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import Effect, StepResult, WorkflowStepExecutor
+from engine.samples import sample
+from engine.step import (
+    Effect,
+    StepResult,
+    WorkflowStepExecutor,
+)
 
 
 @register
@@ -30,6 +35,14 @@ class FunctionExecutor(WorkflowStepExecutor):
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject | StepResult:
         return functions.call(step.config["function"], step.config.get("arguments", {}))
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        # What a function does outside is not known here: it is not called.
+        name, given = step.config["function"], step.config.get("arguments", {})
+        if problems := functions.argument_problems(name, given):
+            raise functions.InvalidArguments(problems=problems)
+        value = sample(functions.functions()[name].returns)
+        return StepResult(output=value if isinstance(value, dict) else {"result": value})
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         # What the schema asks for beyond this cannot change by filling in.

@@ -65,6 +65,11 @@ class HttpExecutor(WorkflowStepExecutor):
             "body": _body(answer, config.get("response", "auto")),
         }
 
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        kept = step.config.get("response", "auto")
+        body: Any = {"text": "Sample text", "none": None}.get(kept, {})
+        return StepResult(output={"status": 200, "headers": {}, "body": body})
+
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)
 

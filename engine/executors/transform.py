@@ -8,7 +8,14 @@ from engine import rules
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
 from engine.registry import register
-from engine.step import STEP_VARIABLES, Effect, StepResult, WorkflowStepExecutor, conforms
+from engine.step import (
+    STEP_VARIABLES,
+    Effect,
+    StepResult,
+    WorkflowStepExecutor,
+    as_result,
+    conforms,
+)
 
 
 @register
@@ -35,6 +42,9 @@ class TransformExecutor(WorkflowStepExecutor):
             name: rules.evaluate(source, context.data)
             for name, source in step.config["output"].items()
         }
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        return as_result(self.execute(step, context))
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)

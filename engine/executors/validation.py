@@ -15,6 +15,7 @@ from engine.step import (
     StepRefused,
     StepResult,
     WorkflowStepExecutor,
+    as_result,
     conforms,
 )
 
@@ -57,6 +58,9 @@ class ValidationExecutor(WorkflowStepExecutor):
             raise ValidationFailed(problems=problems)
         found = [{"path": p.path, "message": p.message} for p in problems]
         return {"valid": not problems, "problems": found}
+
+    def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
+        return as_result(self.execute(step, context))
 
     def validate(self, step: WorkflowStep, context: WorkflowContext) -> bool:
         return conforms(self, step)

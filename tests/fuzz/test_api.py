@@ -50,6 +50,8 @@ MEANING = {
     "PATCH /api/v1/schedules/{schedule_id}": "cron, time zone, and either cron or interval",
     "POST /api/v1/credentials": "names and hosts have rules of their own",
     "PATCH /api/v1/credentials/{credential_id}": "hosts have rules of their own",
+    "POST /api/v1/workflows/generate": "what is drawn up must be said clearly",
+    "POST /api/v1/ai/workflows/generate": "what is drawn up must be said clearly",
     "POST /api/v1/ai/steps/execute": "a step has rules of its own",
     "POST /api/v1/ai/workflows/optimize": "only a suggestion's id can be applied",
     "POST /api/v1/organisations/{organisation_id}/members": "there may be no such account",

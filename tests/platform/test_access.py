@@ -29,6 +29,7 @@ ROW = re.compile(r"^\| `([A-Z]+ /\S+)` \| (\S+) \|(.*)\|$", re.MULTILINE)
 ROWS = ROW.findall((ROOT / "docs/access.md").read_text())
 TABLE = {name: dict(zip(ROLES, map(int, cells.split("|")), strict=True)) for name, _, cells in ROWS}
 SCOPE = {name: scope for name, scope, _ in ROWS}
+REQUIREMENTS = "We get a name and an amount. If the amount is above 100 the manager approves it."
 EXECUTION = {"execution_id": "{execution_id}"}
 # What a request says, in which {name} stands for an object's id; None: nothing.
 BODIES: dict[str, Any] = {
@@ -67,6 +68,12 @@ BODIES: dict[str, Any] = {
     },
     "PATCH /api/v1/schedules/{schedule_id}": {"workflow": "{workflow}", "enabled": False},
     "POST /api/v1/ai/workflows/optimize": {"workflow_id": "{workflow_id}"},
+    "POST /api/v1/workflows/generate": {
+        "requirements": REQUIREMENTS, "organisation": "{organisation}"
+    },
+    "POST /api/v1/ai/workflows/generate": {
+        "requirements": REQUIREMENTS, "organisation": "{organisation}"
+    },
     "POST /api/v1/ai/steps/execute": {"organisation": "{organisation}", "prompt": "Hello."},
 }  # fmt: skip
 # Where the operation needs another object than the parameter's usual one.
