@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W1M", "COSTS")
+LOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W1M", "AI", "COSTS")
 FULL_ROUNDS = 5
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks import results, sides, workers
 from benchmarks.figures import Outcome
-from benchmarks.loads import costs, growth, makespan, peers, ragged, rows, throughput, web
+from benchmarks.loads import ai, costs, growth, makespan, peers, ragged, rows, throughput, web
 from benchmarks.options import Options
 
 LOADS: dict[str, Callable[[Options], Outcome]] = {
@@ -18,6 +18,7 @@ LOADS: dict[str, Callable[[Options], Outcome]] = {
     "W6": web.web,
     "W7": ragged.ragged,
     "W1M": rows.million_rows,
+    "AI": ai.ai,
     "COSTS": costs.costs,
 }
 
