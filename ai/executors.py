@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
 
-from ai import client
+from ai import client, verdicts
 from ai.client import Answer, Caller
 from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
@@ -20,7 +21,6 @@ from engine.registry import register
 from engine.samples import sample
 from engine.step import (
     Effect,
-    Measurement,
     StepResult,
     WorkflowStepExecutor,
     conforms,
@@ -51,14 +51,29 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             "temperature": {"type": "number", "minimum": 0, "maximum": 2},
             "cache": {"type": "boolean"},
             "redact": {"type": "boolean"},
+            "review": verdicts.REVIEW,
         },
         "required": ["prompt"],
         "additionalProperties": False,
     }
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
-        answer = self.ask(step, caller=_caller(self.agent_type, context))
-        return StepResult(output=self.output(step, answer), measurements=_measured(answer))
+        caller = _caller(self.agent_type, context)
+        if not verdicts.is_reviewed(step):
+            answer = self.ask(step, caller=caller)
+            return StepResult(
+                output=self.output(step, answer), measurements=verdicts.answered(answer)
+            )
+        rejected = verdicts.rejections(context)
+        prompt = verdicts.told(step.config["prompt"], rejected)
+        answer = self.ask(replace(step, config={**step.config, "prompt": prompt}), caller=caller)
+        output = self.output(step, answer)
+        return StepResult(waiting_for=verdicts.question(step, output, rejected=rejected))
+
+    def answer(self, step: WorkflowStep, context: WorkflowContext, answer: Any) -> StepResult:
+        if not verdicts.is_reviewed(step):
+            return super().answer(step, context, answer)
+        return verdicts.decide(step, context, answer)
 
     def ask(self, step: WorkflowStep, *, caller: Caller) -> Answer:
         """What the model answers to the filled-in step. Raises AIError."""
@@ -120,17 +135,6 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
         return self.prompt_engine.fill(step, context)
-
-
-def _measured(answer: Answer) -> list[Measurement]:
-    measurements = [Measurement(name="ai_calls", value=answer.calls, unit="calls")]
-    if answer.tokens is not None:
-        measurements.append(Measurement(name="ai_tokens", value=answer.tokens, unit="tokens"))
-    if answer.cost_usd is not None:
-        measurements.append(
-            Measurement(name="ai_cost_usd", value=float(answer.cost_usd), unit="USD")
-        )
-    return measurements
 
 
 def _caller(agent_type: str, context: WorkflowContext) -> Caller:

@@ -26,6 +26,7 @@ STEP_CANCELLED = "step.cancelled"
 STEP_RETRYING = "step.retrying"
 STEP_LOST = "step.lost"
 STEP_HANDED_BACK = "step.handed_back"  # by a worker that stops: no loss
+STEP_SENT_BACK = "step.sent_back"  # by whoever was asked
 STEP_RESET = "step.reset"
 STEP_RESENT = "step.resent"  # by the reconciler: changes no state
 
@@ -49,6 +50,7 @@ STEP_STATES = {
     STEP_RETRYING: StepStatus.READY,
     STEP_LOST: StepStatus.READY,
     STEP_HANDED_BACK: StepStatus.READY,
+    STEP_SENT_BACK: StepStatus.READY,
     STEP_RESET: StepStatus.PENDING,
 }
 

@@ -20,7 +20,7 @@ from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
 from engine.errors import IdempotencyKeyReused, InvalidContext, NotWaiting, StepRefused
 from engine.models import Workflow, WorkflowExecution
-from engine.transitions import flow, runs, steps
+from engine.transitions import answers, flow, runs, steps
 
 
 class WorkflowContextManager:
@@ -171,7 +171,7 @@ class WorkflowEngine:
     def answer_step(
         self, execution_id: str | UUID, step_id: str, answer: Any, *, user: User
     ) -> None:
-        """Gives a waiting step its answer; the run goes on.
+        """Gives a waiting step its answer; the run goes on, perhaps with this step once more.
 
         Raises:
             NotWaiting: the step does not wait, or somebody else has just answered it.
@@ -187,11 +187,14 @@ class WorkflowEngine:
         filled = replace(step, config=executor.resolve(step, context))
         try:
             result = executor.answer(filled, context, answer)
-            if step.validation_rules is not None:
+            if step.validation_rules is not None and result.sent_back is None:
                 runner.check_rules(step.validation_rules, result.output, context)
         except StepRefused as error:  # whoever answers can do better; the platform did not fail
             raise InvalidInput(error.message, problems=error.problems) from None
-        advance = steps.answer(row, result, definition, by=user.id)
+        if result.sent_back is not None:
+            advance = answers.send_back(row, result.sent_back, by=user.id)
+        else:
+            advance = steps.answer(row, result, definition, by=user.id)
         if advance is None:
             raise NotWaiting(f"Step '{step_id}' has just been answered.")
         self.state_manager.send(row.execution_id, definition, advance)

@@ -80,12 +80,15 @@ class StepResult:
         measurements: figures for analytics.
         waiting_for: the step is not done: it waits for this.
         closed: ids of the dependents that do not go on.
+        sent_back: of an answer: the step runs again, and finds this as `details` in its row's
+            `waiting_data`.
     """
 
     output: JsonObject = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
     waiting_for: WaitingFor | None = None
     closed: frozenset[str] = frozenset()
+    sent_back: JsonObject | None = None
 
 
 class WorkflowStepExecutor(ABC):

@@ -9,7 +9,7 @@ import pytest
 
 from ai import performance
 from ai.models import AIStepExecution
-from tests.ai.endpoint import Endpoint, completion
+from tests.ai.endpoint import Endpoint, completion, unmarked
 from tests.support.workflows import definition, step
 
 DOCUMENT = definition(
@@ -54,7 +54,9 @@ def test_what_keeps_within_its_thresholds_passes(
     assert outcome(method) == ""
     assert len(endpoint.requests) == calls, "each asks anew, nothing comes from the cache"
     assert AIStepExecution.objects.count() == calls
-    assert endpoint.requests[0]["messages"][-1]["content"].endswith("Comment on rain and first")
+    assert unmarked(endpoint.requests[0]["messages"][-1]["content"]).endswith(
+        "Comment on rain and first"
+    )
 
 
 @pytest.mark.parametrize(

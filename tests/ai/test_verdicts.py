@@ -1,0 +1,208 @@
+"""AI steps whose answer waits for a person: accepted, edited, rejected with a reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from ai.models import AIStepExecution
+from core.audit.models import AuditEntry
+from core.errors import InvalidInput
+from core.models import User
+from engine import definitions, history
+from engine.errors import InvalidDefinition, NotWaiting
+from engine.models import ExecutionEvent, WorkflowExecution
+from engine.services import WorkflowEngine
+from tests.ai.endpoint import Endpoint, completion, unmarked
+from tests.support.cast import Cast, work
+from tests.support.workers import Worker, finish, wait_until
+from tests.support.workflows import definition, start, step
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"mood": {"enum": ["good", "bad"]}},
+    "required": ["mood"],
+    "additionalProperties": False,
+}
+
+
+def reviewed(schema: Any = SCHEMA, review: Any = True, **fields: Any) -> dict[str, Any]:
+    config = {"prompt": "How is it?", "review": review}
+    if schema:
+        config["schema"] = schema
+    return definition(
+        step("judge", step_type="AI_GENERATED", config=config, **fields),
+        step(
+            "after",
+            "judge",
+            config={"function": "tests.echo", "arguments": {"value": "${steps.judge.output}"}},
+        ),
+    )
+
+
+def answer(run: WorkflowExecution, user: User, **said: Any) -> WorkflowExecution:
+    WorkflowEngine().answer_step(run.id, "judge", said, user=user)
+    return work(run)
+
+
+def waiting(run: WorkflowExecution) -> Any:
+    row = run.steps.get(step_id="judge")
+    assert row.status == "waiting"
+    return row.waiting_data
+
+
+@pytest.mark.parametrize(
+    "review", ["yes", {"max_rejections": -1}, {"max_rejections": 11}, {"who": "me"}]
+)
+def test_a_wrong_review_is_refused(review: Any) -> None:
+    with pytest.raises(InvalidDefinition):
+        definitions.parse(reviewed(review=review))
+
+
+def test_an_answer_is_accepted(endpoint: Endpoint, user: User) -> None:
+    endpoint.answers = [(200, completion('{"mood": "good"}'))]
+    run = work(start(reviewed(review={"title": "Right?"}), user=user))
+    asked = waiting(run)
+    assert asked["title"] == "Right?"
+    assert asked["details"]["answer"]["data"] == {"mood": "good"}
+    assert asked["form"]["properties"]["data"] == SCHEMA
+    run = answer(run, user, choice="accept", comment="Fine")
+    assert run.status == "completed"
+    row = run.steps.get(step_id="judge")
+    assert row.output_data["data"] == {"mood": "good"}
+    assert row.output_data["verdict"] == {"choice": "accept", "comment": "Fine", "rejections": 0}
+    assert {name: value for name, value, _ in row.measurements or []} == {
+        "ai_calls": 1,
+        "ai_tokens": 1500,
+    }
+
+
+def test_an_answer_is_edited_within_the_schema(endpoint: Endpoint, user: User) -> None:
+    endpoint.answers = [(200, completion('{"mood": "good"}'))]
+    rules = {"rules": [{"expr": "output.data.mood != 'good'", "message": "too good"}]}
+    run = work(start(reviewed(validation_rules=rules), user=user))
+    for said in (
+        {"choice": "edit", "data": {"mood": "ugly"}},
+        {"choice": "edit", "data": {"mood": "good"}},  # against the step's own rules
+        {"choice": "edit"},
+        {"choice": "accept", "data": {"mood": "bad"}},
+        {"choice": "accept"},
+        {"choice": "maybe"},
+        {"choice": "edit", "text": "bad"},
+        "accept",
+    ):
+        with pytest.raises(InvalidInput):
+            WorkflowEngine().answer_step(run.id, "judge", said, user=user)
+        waiting(run)
+    run = answer(run, user, choice="edit", data={"mood": "bad"})
+    output = run.steps.get(step_id="judge").output_data
+    assert (output["data"], json.loads(output["text"])) == ({"mood": "bad"}, {"mood": "bad"})
+    assert run.steps.get(step_id="after").output_data["value"]["verdict"]["choice"] == "edit"
+
+
+def test_free_text_is_edited(endpoint: Endpoint, user: User) -> None:
+    run = work(start(reviewed(schema=None), user=user))
+    run = answer(run, user, choice="edit", text="Better.")
+    assert run.steps.get(step_id="judge").output_data["text"] == "Better."
+
+
+def test_rejections_go_back_to_the_model_and_are_bounded(endpoint: Endpoint, user: User) -> None:
+    texts = ['{"mood": "good"}', '{"mood": "bad"}', '{"mood": "good"}']
+    endpoint.answers = [(200, completion(text)) for text in texts]
+    run = work(start(reviewed(review={"max_rejections": 2}), user=user))
+    with pytest.raises(InvalidInput):
+        answer(run, user, choice="reject", comment="  ")
+    run = answer(run, user, choice="reject", comment="Look at the weather")
+    assert waiting(run)["details"]["answer"]["data"] == {"mood": "bad"}
+    run = answer(run, user, choice="reject", comment="And at the news")
+    sent = [unmarked(request["messages"][-1]["content"]) for request in endpoint.requests]
+    assert "rejected" not in sent[0]
+    raw = endpoint.requests[1]["messages"][-1]["content"]
+    assert re.search(r'<data-(\w+)>{"mood": "good"}</data-\1>', raw), "a model's words are data"
+    assert "Look at the weather" in sent[1]
+    assert '{"mood": "good"}' in sent[1]
+    assert sent[2].endswith("- Look at the weather\n- And at the news")
+    assert '{"mood": "bad"}' in sent[2]
+    assert '{"mood": "good"}' not in sent[2], "the last answer alone is shown again"
+    with pytest.raises(InvalidInput):
+        answer(run, user, choice="reject", comment="Again")
+    run = answer(run, user, choice="accept")
+    row = run.steps.get(step_id="judge")
+    assert row.output_data["verdict"]["rejections"] == 2
+    calls = AIStepExecution.objects.order_by("created_at", "id")
+    assert [(call.attempt, call.response) for call in calls] == list(enumerate(texts, 1))
+    assert {name: value for name, value, _ in row.measurements or []}["ai_tokens"] == 4500
+    events = list(ExecutionEvent.objects.filter(execution=run).order_by("id"))
+    back = [event.data["answered_by"] for event in events if event.kind == history.STEP_SENT_BACK]
+    assert back == [str(user.id)] * 2
+    status, steps = history.replay(events)
+    assert (status, steps["judge", ""]) == ("completed", "completed")
+
+
+def test_a_step_is_sent_back_once(endpoint: Endpoint, user: User) -> None:
+    run = work(start(reviewed(schema=None), user=user))
+    said = {"choice": "reject", "comment": "No"}
+    WorkflowEngine().answer_step(run.id, "judge", said, user=user)
+    with pytest.raises(NotWaiting):
+        WorkflowEngine().answer_step(run.id, "judge", said, user=user)
+
+
+def test_a_paused_run_goes_on_when_it_is_resumed(endpoint: Endpoint, user: User) -> None:
+    run = work(start(reviewed(schema=None), user=user))
+    assert WorkflowEngine().pause_workflow(run.id)
+    said = {"choice": "reject", "comment": "No"}
+    WorkflowEngine().answer_step(run.id, "judge", said, user=user)
+    assert run.steps.get(step_id="judge").status == "ready"
+    assert len(endpoint.requests) == 1
+    assert WorkflowEngine().resume_workflow(run.id)
+    run = work(run)
+    assert len(endpoint.requests) == 2
+    assert answer(run, user, choice="accept").status == "completed"
+
+
+@pytest.mark.usefixtures("fresh_counts")
+def test_who_decided_is_told(cast: Cast, endpoint: Endpoint) -> None:
+    run = work(start(reviewed(schema=None), user=cast.owner.user))
+    path = f"/api/v1/executions/{run.id}/steps/judge/answer"
+    said = {"answer": {"choice": "reject", "comment": "No"}}
+    response = cast.owner.api.post(path, said, format="json")
+    assert (response.status_code, response.json()["status"]) == (200, "ready")
+    told = AuditEntry.objects.get()
+    assert (told.action, told.user_id, told.details["step"]) == (
+        "step.answer",
+        cast.owner.user.id,
+        "judge",
+    )
+
+
+def test_the_admin_asks_by_its_form(endpoint: Endpoint, user: User, admin_client: Any) -> None:
+    run = work(start(reviewed(None), user=user))
+    row = run.steps.get(step_id="judge")
+    address = f"/admin/workflow_engine/stepexecution/{row.pk}/answer/"
+    page = admin_client.get(address).content.decode()
+    assert "Fine." in page
+    assert "accept" in page
+    sent = admin_client.post(address, {"answer": '{"choice": "accept"}'})
+    assert sent.status_code == 302
+    row.refresh_from_db()
+    assert row.status == "completed"
+
+
+def test_on_a_real_worker(user: User, worker: Worker, ai_worker: Worker) -> None:
+    run = start(reviewed(schema=None), user=user)
+    row = run.steps.get(step_id="judge")
+
+    def waits() -> bool:
+        row.refresh_from_db()
+        return row.status == "waiting"
+
+    wait_until(waits, what="the answer")
+    engine = WorkflowEngine()
+    engine.answer_step(run.id, "judge", {"choice": "reject", "comment": "No"}, user=user)
+    wait_until(waits, what="the second answer")
+    engine.answer_step(run.id, "judge", {"choice": "accept"}, user=user)
+    assert finish(run.id).status == "completed"
+    assert AIStepExecution.objects.filter(step_execution=row).count() == 2
