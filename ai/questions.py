@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
+from ai import tracing
 from ai.attempts import Attempt
 from ai.calls import Answer, Caller
 from ai.errors import (
@@ -138,16 +139,18 @@ class Question:
         self.last = ""
         prompt = replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
         attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
-        try:
-            with attempt:
-                completion = self.via.complete(prompt)
-                text = _validator.bounded(completion.text)
-                attempt.answered(replace(completion, text=text))
-                text = self.last = attempt.row.response = self.guard.filtered(text)
-                completion = replace(completion, text=text)
-                data = _parser.parse(prompt, completion, guard=self.guard)
-        finally:
-            self._add(attempt)
+        with tracing.span(prompt, self.caller, self.via) as span:
+            try:
+                with attempt:
+                    completion = self.via.complete(prompt)
+                    text = _validator.bounded(completion.text)
+                    attempt.answered(replace(completion, text=text))
+                    text = self.last = attempt.row.response = self.guard.filtered(text)
+                    completion = replace(completion, text=text)
+                    data = _parser.parse(prompt, completion, guard=self.guard)
+            finally:
+                self._add(attempt)
+                tracing.tell(span, attempt.row, attempt.completion)
         return Answer(
             text=text,
             data=data,

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import openai
 from openai.types.chat import ChatCompletion
+from opentelemetry import propagate
 
 from ai.errors import (
     AIBadResponse,
@@ -163,6 +164,7 @@ def _client(pid: int, endpoint: str, api_key: str) -> openai.OpenAI:
 def _set_deadline(request: httpx2.Request) -> None:
     timeout = request.extensions["timeout"]["read"]
     request.extensions = {**request.extensions, _DEADLINE: time.monotonic() + timeout}
+    propagate.inject(request.headers)  # `traceparent`, where there is a span
 
 
 def _bound(response: httpx2.Response) -> None:

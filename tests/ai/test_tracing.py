@@ -1,0 +1,142 @@
+"""Spans of calls, as a real collector receives them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1 import (
+    trace_service_pb2,
+    trace_service_pb2_grpc,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from ai import client, errors, tracing
+from ai.client import Caller
+from core.ids import uuid7
+from tests.ai.endpoint import Endpoint, completion
+
+pytestmark = pytest.mark.django_db
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
+        self.received += request.resource_spans
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    def spans(self) -> list[Span]:
+        tracing.provider(os.getpid()).force_flush()
+        return [
+            span for each in self.received for scope in each.scope_spans for span in scope.spans
+        ]
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    made = Collector()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(made, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "workflow-tests")
+    tracing.provider.cache_clear()
+    try:
+        yield made
+    finally:
+        tracing.provider(os.getpid()).shutdown()
+        tracing.provider.cache_clear()
+        server.stop(None)
+
+
+def attributes(found: Any) -> dict[str, Any]:
+    values = {}
+    for pair in found.attributes:
+        value = pair.value
+        kind = value.WhichOneof("value")
+        values[pair.key] = (
+            [item.string_value for item in value.array_value.values]
+            if kind == "array_value"
+            else getattr(value, kind)
+        )
+    return values
+
+
+def test_a_call_is_a_span_in_its_runs_trace(endpoint: Endpoint, collector: Collector) -> None:
+    run = uuid7()
+    asked = client.new_prompt("A secret question", timeout=5.0)
+    caller = Caller(agent_type="step", execution_id=run, attempt=2)
+    client.ask(asked, caller=caller)
+    (span,) = collector.spans()
+    assert (span.name, span.kind) == ("chat gpt-4o-mini", Span.SPAN_KIND_CLIENT)
+    assert span.trace_id == run.bytes
+    found = attributes(span)
+    assert found == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.request.max_tokens": 4096,
+        "gen_ai.request.temperature": 0.7,
+        "gen_ai.output.type": "text",
+        "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
+        "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": 500,
+        "server.address": "127.0.0.1",
+        "server.port": int(endpoint.url.split(":")[2].split("/")[0]),
+        "workflow.agent_type": "step",
+        "workflow.execution_id": str(run),
+        "workflow.attempt": 2,
+    }
+    assert b"secret" not in span.SerializeToString()
+    (resource,) = {attributes(each.resource)["service.name"] for each in collector.received}
+    assert resource == "workflow-tests"
+    sent = endpoint.headers[0]["traceparent"].split("-")
+    assert sent[1:3] == [run.hex, span.span_id.hex()]
+
+
+def test_every_call_has_its_own_span(
+    endpoint: Endpoint, collector: Collector, settings: Any
+) -> None:
+    settings.AI_RETRIES = 1
+    endpoint.answers = [(500, {"error": {"message": "secret"}}), (200, completion())]
+    client.ask(client.new_prompt("x", timeout=5.0), caller=Caller(agent_type="tests"))
+    failed, answered = collector.spans()
+    assert attributes(failed)["error.type"] == "ai_server_error"
+    assert (failed.status.code, answered.status.code) == (2, 0)
+    assert b"secret" not in failed.SerializeToString()
+
+
+def test_without_a_collector_nothing_is_traced(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    tracing.provider.cache_clear()
+    client.ask(client.new_prompt("x", timeout=5.0), caller=Caller(agent_type="tests"))
+    assert "traceparent" not in endpoint.headers[0]
+    assert tracing.provider.cache_info().currsize == 0
+
+
+def test_a_collector_that_is_away_fails_no_call(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    tracing.provider.cache_clear()
+    caller = Caller(agent_type="tests")
+    assert client.ask(client.new_prompt("x", timeout=5.0), caller=caller).text == "Fine."
+    endpoint.answers = [(401, {})]
+    with pytest.raises(errors.AIKeyRejected):
+        client.ask(client.new_prompt("x", timeout=5.0), caller=caller)
+    tracing.provider(os.getpid()).shutdown()
+    tracing.provider.cache_clear()
