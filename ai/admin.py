@@ -8,9 +8,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from ai.budgets import admin as budgets
 from ai.figures_admin import FiguresPage
 from ai.models import AIStepExecution, AIWorkflowGeneration
 from analytics.admin import RecordAdmin
+
+__all__ = ["AIStepExecutionAdmin", "AIWorkflowGenerationAdmin", "budgets"]
 
 
 class OutcomeFilter(admin.SimpleListFilter):

@@ -13,12 +13,14 @@ class AIError(PlatformError):
     Attributes:
         another_model: whether another model might answer where this one did not.
         asked_wait: seconds that the endpoint asks to wait; None where it does not say.
+        may_cost: whether the call may have been paid for all the same.
     """
 
     code = "ai_error"
     status = 502
     another_model: ClassVar[bool] = True
     asked_wait: float | None = None
+    may_cost: bool = True
 
 
 class PromptTooLarge(TooLarge):
@@ -33,6 +35,7 @@ class AIRateLimited(AIError):
     code = "ai_rate_limited"
     status = 503
     permanent = False
+    may_cost = False
 
 
 class AITimeout(AIError):
@@ -56,6 +59,13 @@ class AIServerError(AIError):
 
     code = "ai_server_error"
     permanent = False
+    may_cost = False
+
+
+class AIGatewayFailed(AIServerError):
+    """A gateway before the AI endpoint failed; what is behind it may have done the work."""
+
+    may_cost = True
 
 
 class AIBadResponse(AIError):
@@ -69,6 +79,7 @@ class AIRequestRejected(AIError):
     """The AI endpoint rejected the request."""
 
     code = "ai_request_rejected"
+    may_cost = False
 
 
 class AIKeyRejected(AIRequestRejected):
@@ -89,6 +100,7 @@ class AIQuotaExceeded(AIError):
     code = "ai_quota_exceeded"
     status = 503
     another_model = False
+    may_cost = False
 
 
 class AIRefused(AIError):

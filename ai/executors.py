@@ -9,6 +9,8 @@ from uuid import UUID
 from django.conf import settings
 
 from ai import client, verdicts
+from ai.budgets.errors import AIBudgetExhausted
+from ai.budgets.parking import park
 from ai.client import Answer, Caller
 from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
@@ -59,11 +61,18 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
         caller = _caller(self.agent_type, context)
-        if not verdicts.is_reviewed(step):
+        try:
+            if verdicts.is_reviewed(step):
+                return self._for_review(step, context, caller)
             answer = self.ask(step, caller=caller)
-            return StepResult(
-                output=self.output(step, answer), measurements=verdicts.answered(answer)
-            )
+        except AIBudgetExhausted as error:
+            return park(error, caller, keep={"rejected": verdicts.rejections(context)})
+        return StepResult(output=self.output(step, answer), measurements=verdicts.answered(answer))
+
+    def _for_review(
+        self, step: WorkflowStep, context: WorkflowContext, caller: Caller
+    ) -> StepResult:
+        """The answer waits for a person's verdict."""
         rejected = verdicts.rejections(context)
         prompt = verdicts.told(step.config["prompt"], rejected)
         answer = self.ask(replace(step, config={**step.config, "prompt": prompt}), caller=caller)
@@ -76,7 +85,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         return verdicts.decide(step, context, answer)
 
     def ask(self, step: WorkflowStep, *, caller: Caller) -> Answer:
-        """What the model answers to the filled-in step. Raises AIError."""
+        """What the model answers to the filled-in step. Raises AIError, AIBudgetExhausted."""
         return client.ask(self.prompt_engine.generate(step), caller=caller)
 
     def output(self, step: WorkflowStep, answer: Answer) -> JsonObject:

@@ -25,6 +25,16 @@ ai_request_cost = Counter(
 ai_cache_hits = Counter(
     "ai_cache_hits_total", "Answers taken from the cache", ["model", "agent_type"]
 )
+budget_alerts = Counter("ai_budget_alerts_total", "Soft limits passed", ["scope"])
+budget_refusals = Counter(
+    "ai_budget_refusals_total", "Calls not made because a hard limit left no room", ["scope"]
+)
+budget_unconfirmed = Counter(
+    "ai_budget_unconfirmed_total", "Calls counted at their most, their cost not being known"
+)
+budget_bounds_passed = Counter(
+    "ai_budget_bounds_passed_total", "Calls that cost more than was reserved for them"
+)
 
 _MOST_MODELS = 50
 _models: set[str] = set()

@@ -6,10 +6,27 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from ai.budgets.models import (
+    AIBudget,
+    AIBudgetAccount,
+    AIBudgetAlert,
+    AIBudgetReservation,
+    AIBudgetWait,
+)
 from core.fields import EncryptedJSONField, EncryptedTextField
 from core.ids import uuid7
 from core.models import Organisation
 from engine.models import StepExecution, Workflow
+
+__all__ = [
+    "AIBudget",
+    "AIBudgetAccount",
+    "AIBudgetAlert",
+    "AIBudgetReservation",
+    "AIBudgetWait",
+    "AIStepExecution",
+    "AIWorkflowGeneration",
+]
 
 
 class AIWorkflowGeneration(models.Model):

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from ai import tracing
 from ai.attempts import Attempt
+from ai.budgets.reservations import reserved
 from ai.calls import Answer, Caller
 from ai.errors import (
     AICutOff,
@@ -135,22 +136,25 @@ class Question:
 
     def _call(self, prompt: Prompt) -> Answer:
         """One call of one model: one row."""
-        self.calls += 1
         self.last = ""
-        prompt = replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
-        attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
-        with tracing.span(prompt, self.caller, self.via) as span:
-            try:
-                with attempt:
-                    completion = self.via.complete(prompt)
-                    text = _validator.bounded(completion.text)
-                    attempt.answered(replace(completion, text=text))
-                    text = self.last = attempt.row.response = self.guard.filtered(text)
-                    completion = replace(completion, text=text)
-                    data = _parser.parse(prompt, completion, guard=self.guard)
-            finally:
-                self._add(attempt)
-                tracing.tell(span, attempt.row, attempt.completion)
+        with reserved(prompt, caller=self.caller, via=self.via) as reservation:
+            prompt = replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
+            self.calls += 1
+            attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
+            with tracing.span(prompt, self.caller, self.via) as span:
+                try:
+                    with attempt:
+                        completion = self.via.complete(prompt)
+                        text = _validator.bounded(completion.text)
+                        attempt.answered(replace(completion, text=text))
+                        if reservation is not None:
+                            reservation.settle(attempt.row.exact_cost_usd)
+                        text = self.last = attempt.row.response = self.guard.filtered(text)
+                        completion = replace(completion, text=text)
+                        data = _parser.parse(prompt, completion, guard=self.guard)
+                finally:
+                    self._add(attempt)
+                    tracing.tell(span, attempt.row, attempt.completion)
         return Answer(
             text=text,
             data=data,

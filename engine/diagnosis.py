@@ -100,6 +100,7 @@ def _open_steps(run: WorkflowExecution) -> list[OpenStep]:
             lease_until=row.lease_expires_at,
             resent_at=row.next_send_at,
             owner=row.lease_owner,
+            waiting_for=row.waiting_for,
         )
         for row in rows
     ]

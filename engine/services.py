@@ -180,7 +180,7 @@ class WorkflowEngine:
         row = selectors.step(_uuid(execution_id), step_id)
         definition = definitions.of_run(row.execution_id)
         step = definition.step(step_id)
-        if row.status != "waiting":
+        if row.status != "waiting" or row.waiting_for == "budget":
             raise NotWaiting(f"Step '{step_id}' is {row.status} and does not wait for an answer.")
         context = contexts.step_context(row, row.execution, definition)
         executor = registry.executors()[step.step_type]

@@ -59,13 +59,13 @@ class WaitingFor:
     """What a step waits for, durably and holding no worker.
 
     Attributes:
-        kind: who or what will bring the answer.
-        title: one line for the person who is asked.
-        form: JSON Schema of the answer.
+        kind: who or what ends the waiting: a person by an answer, a budget by having room.
+        title: one line for the person who is asked, or what there is to wait for.
+        form: JSON Schema of the answer; empty where nobody is asked.
         details: what the person needs to know, shown beside the form.
     """
 
-    kind: Literal["person"]
+    kind: Literal["person", "budget"]
     title: str
     form: JsonObject
     details: JsonObject = field(default_factory=dict)

@@ -23,6 +23,7 @@ class Cause(StrEnum):
     MOVING = "moving"
     PAUSED = "paused"
     PERSON = "person"
+    BUDGET = "budget"
     RETRY_DELAY = "retry_delay"
     KEY_UNAVAILABLE = "key_unavailable"
     QUEUE_BACKLOG = "queue_backlog"
@@ -61,6 +62,7 @@ class OpenStep:
         delayed_until: when its delay ends; lease_until: when its lease runs out; resent_at: when
             its message counts as lost.
         owner: who holds its lease.
+        waiting_for: who or what, where it waits.
     """
 
     step_id: str
@@ -73,6 +75,7 @@ class OpenStep:
     lease_until: datetime | None = None
     resent_at: datetime | None = None
     owner: str = ""
+    waiting_for: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,6 +169,12 @@ def _surroundings(facts: Facts, slow_seconds: float) -> Iterator[Reason]:
 
 
 def _reason(step: OpenStep, facts: Facts) -> Reason:
+    if step.status == "waiting" and step.waiting_for == "budget":
+        text = (
+            f"No AI budget has room for step '{step.step_id}'; it goes on by itself when a limit "
+            "is raised or, where the limit is for a day, when the day ends."
+        )
+        return _told(Cause.BUDGET, step, text)
     if step.status == "waiting":
         return _told(Cause.PERSON, step, f"Step '{step.step_id}' waits for a person.")
     if step.status == "running":

@@ -152,6 +152,9 @@ class Environment(BaseSettings):
     ai_prices: dict[str, ModelPrice] = Field(
         default={}, description="JSON: model -> US dollars a million tokens."
     )
+    ai_daily_alert_usd: Decimal = Field(
+        default=Decimal(100), ge=0, description="Soft limit, where no budget says another."
+    )
 
     http_allowed_hosts: str = Field(
         default="*", description="Hosts that steps may call: host, *.domain, host:8080, *."

@@ -216,6 +216,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ExecutionStatus": "engine.models.ExecutionStatus",
         "StepStatus": "engine.models.StepStatus",
+        "BudgetScope": "ai.budgets.models.BudgetScope",
+        "Scope": "core.models.Scope",
     },
 }
 
@@ -320,6 +322,7 @@ AI_OWN_SECRETS = [
     if secret
 ]
 AI_PRICES = {model: price.model_dump() for model, price in env.ai_prices.items()}
+AI_DAILY_ALERT_USD = env.ai_daily_alert_usd
 
 LOGGING = {
     "version": 1,

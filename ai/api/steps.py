@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from ai import steps
 from ai.api import examples
 from ai.api.serializers import AIStepRequestSerializer, AIStepResultSerializer
+from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown
 from ai.errors import AIError
 from core.access import organisation_for, require_role, with_role
 from core.api.callers import caller
@@ -57,7 +58,14 @@ class AIStepView(APIView):
         responses={
             200: AIStepResultSerializer,
             **refusal(
-                InvalidDefinition, InvalidContext, steps.NotAnAIStep, NotFound, UnknownStep, AIError
+                InvalidDefinition,
+                InvalidContext,
+                steps.NotAnAIStep,
+                NotFound,
+                UnknownStep,
+                AIError,
+                AIBudgetExhausted,
+                AIPriceUnknown,
             ),
         },
         examples=[examples.TRY_STEP, examples.TRY_PROMPT, examples.TRIED],

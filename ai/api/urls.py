@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ai.api import analytics, generation, optimisation, steps
+from ai.api import analytics, budgets, generation, optimisation, steps
 
 urlpatterns = [
     path("ai/steps/execute", steps.AIStepView.as_view(), name="ai-step-execute"),
@@ -16,4 +16,7 @@ urlpatterns = [
         generation.GenerateAdvancedView.as_view(),
         name="ai-workflows-generate",
     ),
+    path("ai/budgets", budgets.BudgetList.as_view(), name="ai-budgets"),
+    path("ai/budgets/usage", budgets.BudgetUsage.as_view(), name="ai-budget-usage"),
+    path("ai/budgets/<uuid:budget_id>", budgets.BudgetDetail.as_view(), name="ai-budget"),
 ]

@@ -31,10 +31,10 @@ class RequirementsImpossible(RequirementsRefused):
 
 
 class GenerationFailed(AIError):
-    """The model drew up no valid workflow."""
+    """No valid workflow came of the requirements and options."""
 
     code = "generation_failed"
-    status = 502
+    status = 422
 
 
 class NotAIConfigurable(Conflict):

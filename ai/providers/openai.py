@@ -20,6 +20,7 @@ from ai.errors import (
     AIConnectionFailed,
     AIError,
     AIFormatUnsupported,
+    AIGatewayFailed,
     AIKeyRejected,
     AIQuotaExceeded,
     AIRateLimited,
@@ -34,6 +35,8 @@ MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 _MAX_MESSAGE = 500  # characters of the endpoint's own error message
 _DEADLINE = "workflow_deadline"
 _FORMAT_STATUSES = (400, 404, 415, 422, 501)
+_GATEWAY_STATUSES = (502, 504, 520, 522, 524)  # the last three: Cloudflare's
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _FORMAT = re.compile(
     r"response_?\s?format|json_?\s?(schema|object|mode)|structured[ _-]?outputs?", re.IGNORECASE
 )
@@ -96,9 +99,10 @@ class OpenAIProvider:
     def _typed(self, error: openai.APIError, *, formatted: bool) -> AIError:
         match error:
             case openai.APITimeoutError():
-                return AITimeout()
+                return _perhaps_unsent(AITimeout(), error)
             case openai.APIConnectionError():
-                return AIConnectionFailed(f"{AIConnectionFailed()} ({error.__cause__ or error})")
+                message = f"{AIConnectionFailed()} ({error.__cause__ or error})"
+                return _perhaps_unsent(AIConnectionFailed(message), error)
             case openai.APIStatusError(status_code=status):
                 typed = self._refusal(status, error, formatted=formatted)
                 typed.asked_wait = asked_wait(error.response.headers)
@@ -118,6 +122,8 @@ class OpenAIProvider:
             about = f"{error.param} {error.message}"
             if _FORMAT.search(about):
                 return AIFormatUnsupported(f"{AIFormatUnsupported()} ({said})")
+        if status in _GATEWAY_STATUSES:
+            return AIGatewayFailed(f"A gateway before the AI endpoint failed ({status}). ({said})")
         if status >= 500:
             return AIServerError(f"The AI endpoint failed with status {status}. ({said})")
         if status in (401, 403):
@@ -130,6 +136,12 @@ class OpenAIProvider:
 
     def _shown(self, message: str) -> str:
         return message.replace(self._api_key, "***")[:_MAX_MESSAGE]
+
+
+def _perhaps_unsent(typed: AIError, error: openai.APIError) -> AIError:
+    """Without a connection nothing was sent, and nothing can be charged."""
+    typed.may_cost = not isinstance(error.__cause__, _UNSENT)
+    return typed
 
 
 def asked_wait(headers: httpx2.Headers) -> float | None:

@@ -53,6 +53,9 @@ def respond(
         page: what every page of a step needs in its context.
     """
     run_url = page_url(step.execution)
+    if step.status == StepStatus.WAITING and step.waiting_for == "budget":
+        messages.warning(request, f"Step '{step}' waits for a budget, which nobody answers.")
+        return redirect(run_url)
     if step.status != StepStatus.WAITING:
         messages.warning(request, f"Step '{step}' is {step.status} and does not wait any more.")
         return redirect(run_url)

@@ -76,7 +76,8 @@ def context(request: HttpRequest, run: WorkflowExecution) -> dict[str, Any]:
     shown = list(page.object_list)
     names = step_names(run)
     drawn = timeline.draw(run, shown, _events(run, shown), names=names, now=now)
-    waiting = list(steps.filter(status=StepStatus.WAITING)[:MAX_WAITING]) if open_now else []
+    asking = steps.filter(status=StepStatus.WAITING).exclude(waiting_for="budget")
+    waiting = list(asking[:MAX_WAITING]) if open_now else []
     return {
         "run": run,
         "read": _read(allowed, bool(waiting) and answers),

@@ -124,7 +124,7 @@ class StepAdmin(LongList[StepExecution]):
             raise PermissionDenied
         allowed = reads_payloads(request)
         answers = operator(request).has_perm(ANSWER_STEP)
-        waits = step.status == StepStatus.WAITING
+        waits = step.status == StepStatus.WAITING and step.waiting_for != "budget"
         if allowed:
             fields = ["input_data", "output_data", "error_message"]
             record_reading(by_request(request), step, fields=fields)

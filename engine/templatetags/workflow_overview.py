@@ -27,6 +27,7 @@ def workflow_overview(context: RequestContext) -> dict[str, Any]:
     since = timezone.now() - timedelta(days=1)
     failed = runs.filter(status=ExecutionStatus.FAILED, created_at__gte=since)
     waiting = StepExecution.objects.order_by().filter(status=StepStatus.WAITING)
+    waiting = waiting.exclude(waiting_for="budget")
     listed = reverse("admin:workflow_engine_workflowexecution_changelist") + "?status__exact="
     steps = reverse("admin:workflow_engine_stepexecution_changelist") + "?status__exact="
     day = f"&created_at__gte={since:%Y-%m-%dT%H:%M:%SZ}"

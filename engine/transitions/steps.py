@@ -196,7 +196,7 @@ def retry_later(
 def wait(
     claim: Claim, waiting_for: WaitingFor, *, received: JsonObject, elapsed_ms: int
 ) -> Advance | None:
-    """RUNNING -> WAITING, durably and on no worker, until somebody answers."""
+    """RUNNING -> WAITING, durably and on no worker, until somebody answers or `wake` is called."""
     shown = {
         "title": waiting_for.title,
         "form": waiting_for.form,

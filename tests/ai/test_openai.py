@@ -84,7 +84,7 @@ def test_a_model_that_refuses_the_temperature_is_asked_without(endpoint: Endpoin
         (429, error_body("Slow down"), errors.AIRateLimited),
         (408, error_body("Too slow"), errors.AITimeout),
         (500, error_body("Oops"), errors.AIServerError),
-        (502, b"<html>Bad gateway</html>", errors.AIServerError),
+        (502, b"<html>Bad gateway</html>", errors.AIGatewayFailed),
         (503, b"", errors.AIServerError),
         (400, error_body("No such parameter"), errors.AIRequestRejected),
         (401, error_body(f"Incorrect API key {KEY}"), errors.AIKeyRejected),

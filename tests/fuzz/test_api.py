@@ -54,6 +54,8 @@ MEANING = {
     "POST /api/v1/ai/workflows/generate": "what is drawn up must be said clearly",
     "POST /api/v1/ai/steps/execute": "a step has rules of its own",
     "POST /api/v1/ai/workflows/optimize": "only a suggestion's id can be applied",
+    "POST /api/v1/ai/budgets": "amounts, at least one of them, and what a scope is narrowed by",
+    "PATCH /api/v1/ai/budgets/{budget_id}": "amounts, at least one of them",
     "POST /api/v1/organisations/{organisation_id}/members": "there may be no such account",
 }
 PARAMETERS_OF_MEANING = {
@@ -71,6 +73,7 @@ IDS = {
     "credential_id": ("credential_id",),
     "organisation_id": ("organisation_id",),
     "user_id": ("user_id",),
+    "budget_id": ("budget_id",),
     "template_id": ("template_id",),
     "step_id": ("step_id",),
     "account": ("account",),
@@ -82,6 +85,7 @@ PLACES = {
     "body.account": "account",
     "body.workflow": "workflow_id",
     "body.workflow_id": "workflow_id",
+    "body.user": "user_id",
     "body.organisation": "organisation_id",
     "body.execution_id": "execution_id",
     "body.cron": "cron",

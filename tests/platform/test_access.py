@@ -45,6 +45,10 @@ BODIES: dict[str, Any] = {
         "name": "new", "value": "0123456789", "hosts": ["a.example"]
     },
     "PATCH /api/v1/credentials/{credential_id}": {"description": "New"},
+    "POST /api/v1/ai/budgets": {
+        "organisation": "{organisation}", "scope": "user", "hard_limit_usd": "10"
+    },
+    "PATCH /api/v1/ai/budgets/{budget_id}": {"hard_limit_usd": "20"},
     "POST /api/v1/workflows": {"definition": SAMPLE, "organisation": "{organisation}"},
     "POST /api/v1/workflows/validate": {"definition": SAMPLE},
     "POST /api/v1/workflows/plan": {"definition": SAMPLE},

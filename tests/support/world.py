@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
+from ai.budgets.limits import create_budget
 from core.credentials import create_credential
 from core.models import Organisation, Role, Scope, User
 from core.organisations import add_member, create_organisation
@@ -105,11 +107,14 @@ def _objects(organisation: Organisation, owner: User) -> Names:
     credential = create_credential(
         organisation=organisation, name="crm", value="0123456789", hosts=["crm.example"]
     )
+    budget = create_budget(organisation=organisation, scope="run", hard_limit_usd=Decimal(5))
     ids: dict[str, UUID | str | int] = {
+        "budget_id": budget.id,
         "organisation_id": organisation.id,
         "organisation": organisation.id,
         "credential_id": credential.id,
         "user_id": extra.id,
+        "user": extra.id,
         "account": f"new_{organisation.name}",
         "workflow_id": made[0].id,
         "workflow": made[0].id,

@@ -63,7 +63,8 @@ class ExecutionSerializer(StrictModelSerializer):
         source="definition_version.number", help_text="Number of the version that it runs."
     )
     waiting = serializers.BooleanField(
-        help_text="It runs, but nothing moves until somebody answers or a time comes."
+        help_text="It runs, but nothing moves until somebody answers, a time comes or a budget has "
+        "room."
     )
 
     class Meta:
@@ -114,10 +115,10 @@ class ReasonsSerializer(serializers.Serializer[Any]):
 
 
 class WaitingSerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="`person`.")
+    kind = serializers.CharField(help_text="`person`, who answers, or `budget`, which nobody does.")
     title = serializers.CharField()
-    form = ObjectField(help_text="JSON Schema of the answer.")
-    details = ObjectField(help_text="What the person needs to know.")
+    form = ObjectField(help_text="JSON Schema of the answer; empty for a budget.")
+    details = ObjectField(help_text="What the person needs to know, or the budget's figures.")
 
 
 class StepExecutionSerializer(StrictModelSerializer):

@@ -85,7 +85,7 @@ def test_options_bound_the_draft(cast: Cast) -> None:
     assert shown.json()["definition"]["name"] == "Mine"
     assert Workflow.objects.count() == 2  # the cast's
     few = post(cast, ADVANCED, requirements=CLEAR, options={"max_steps": 1})
-    assert (few.status_code, few.json()["code"]) == (502, "generation_failed")
+    assert (few.status_code, few.json()["code"]) == (422, "generation_failed")
     unknown = post(cast, ADVANCED, requirements=CLEAR, options={"step_types": ["MAGIC"]})
     assert unknown.json()["details"][0]["path"] == "options.step_types[0]"
 
@@ -146,7 +146,7 @@ def test_a_model_repairs_its_draft(cast: Cast, endpoint: Endpoint) -> None:
 def test_repairs_are_bounded(cast: Cast, endpoint: Endpoint) -> None:
     endpoint.answers = [said(ANALYSIS), said(drafted("nothing.there"))]
     answer = post(cast, requirements="Double the number n.")
-    assert (answer.status_code, answer.json()["code"]) == (502, "generation_failed")
+    assert (answer.status_code, answer.json()["code"]) == (422, "generation_failed")
     assert len(endpoint.requests) == 4
     row = AIWorkflowGeneration.objects.get()
     assert not row.success

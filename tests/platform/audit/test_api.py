@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from django.test import Client
 from model_bakery import baker
 
+from ai.budgets.limits import create_budget
 from core.audit.models import AuditEntry, Outcome, Via
 from core.credentials import create_credential
 from core.models import Scope, User
@@ -136,6 +138,16 @@ def _optimize(world: World) -> Response:
     return world.send("POST", "/ai/workflows/optimize", body)
 
 
+def _budget(world: World) -> str:
+    made = create_budget(
+        organisation=personal_organisation(world.owner), scope="user", hard_limit_usd=Decimal(5)
+    )
+    return f"/ai/budgets/{made.id}"
+
+
+WANTED = {
+    "requirements": "Each day read the amount of an invoice; above 1000 euros a manager approves it."
+}
 NEW_CREDENTIAL: dict[str, Any] = {
     "name": "crm",
     "value": "12345678",  # pragma: allowlist secret - made up
@@ -158,6 +170,18 @@ CALLS: dict[str, tuple[str, Call]] = {
     "DELETE /credentials/{credential_id}": (
         "credential.delete",
         lambda w: w.send("DELETE", _credential(w)),
+    ),
+    "POST /ai/budgets": (
+        "ai_budget.create",
+        lambda w: w.send("POST", "/ai/budgets", {"scope": "run", "hard_limit_usd": "5"}),
+    ),
+    "PATCH /ai/budgets/{budget_id}": (
+        "ai_budget.update",
+        lambda w: w.send("PATCH", _budget(w), {"hard_limit_usd": "6"}),
+    ),
+    "DELETE /ai/budgets/{budget_id}": (
+        "ai_budget.delete",
+        lambda w: w.send("DELETE", _budget(w)),
     ),
     "POST /organisations": (
         "organisation.create",
@@ -234,6 +258,14 @@ CALLS: dict[str, tuple[str, Call]] = {
     "POST /workflows/templates/{template_id}/instantiate": (
         "template.instantiate",
         lambda w: w.send("POST", f"/workflows/templates/{w.template().id}/instantiate"),
+    ),
+    "POST /workflows/generate": (
+        "workflow.generate",
+        lambda w: w.send("POST", "/workflows/generate", WANTED),
+    ),
+    "POST /ai/workflows/generate": (
+        "workflow.generate",
+        lambda w: w.send("POST", "/ai/workflows/generate", WANTED),
     ),
     "POST /ai/workflows/optimize": ("workflow.optimize", _optimize),
     "POST /ai/steps/execute": (

@@ -1,0 +1,261 @@
+"""The SQL of budgets: one statement to reserve, one to close.
+
+Every statement that changes accounts locks all of them first, in the order of their ids, which no
+two statements can then do in a circle; and it commits by itself, so that no lock outlives it. A
+locked row is read as it is after the wait, not as it was when the statement began (READ COMMITTED).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from ai.budgets.accounts import Account
+from ai.budgets.models import AIBudgetAccount, BudgetScope
+
+_FITS = """
+       budget.scope = account.scope
+   AND (budget.organisation_id IS NULL OR budget.organisation_id = account.organisation_id)
+   AND (budget.workflow_id IS NULL OR budget.workflow_id = account.workflow_id)
+   AND (budget.user_id IS NULL OR budget.user_id = account.user_id)
+"""
+
+# An amount that is not known (NULL) has room only where nothing limits it.
+_RESERVE = """
+WITH account AS MATERIALIZED (
+    SELECT id, scope, organisation_id, workflow_id, user_id,
+           spent_usd + unconfirmed_usd AS counted, reserved_usd AS reserved
+      FROM ai_budget_accounts
+     WHERE id = ANY(%(accounts)s::text[])
+     ORDER BY id
+       FOR NO KEY UPDATE
+), judged AS MATERIALIZED (
+    SELECT account.id, account.scope, account.counted, account.reserved,
+           min(budget.hard_limit_usd) AS hard
+      FROM account
+      LEFT JOIN ai_budgets AS budget ON <fits>
+     GROUP BY account.id, account.scope, account.counted, account.reserved
+), verdict AS MATERIALIZED (
+    SELECT count(*) = cardinality(%(accounts)s::text[]) AS complete,
+           bool_and(hard IS NULL
+                    OR coalesce(counted + reserved + %(amount)s::numeric <= hard, FALSE)) AS room
+      FROM judged
+), reserved AS (
+    UPDATE ai_budget_accounts AS row
+       SET reserved_usd = row.reserved_usd + coalesce(%(amount)s::numeric, 0),
+           updated_at = statement_timestamp()
+      FROM verdict
+     WHERE row.id = ANY(%(accounts)s::text[]) AND verdict.complete AND verdict.room
+), made AS (
+    INSERT INTO ai_budget_reservations
+           (id, accounts, amount_usd, state, expires_at, ai_model, organisation_id, execution_id,
+            step_execution_id, attempt)
+    SELECT %(id)s, %(accounts)s::text[], coalesce(%(amount)s::numeric, 0), 'reserved',
+           statement_timestamp() + %(lease)s, %(model)s, %(organisation)s, %(execution)s,
+           %(step)s, %(attempt)s
+      FROM verdict
+     WHERE verdict.complete AND verdict.room
+)
+SELECT verdict.complete, verdict.room, judged.id, judged.scope, judged.counted, judged.reserved,
+       judged.hard
+  FROM verdict
+  LEFT JOIN judged ON TRUE
+ ORDER BY judged.id
+""".replace("<fits>", _FITS)
+
+_CLOSE = """
+WITH old AS MATERIALIZED (
+    SELECT id, state, accounts, amount_usd AS amount
+      FROM ai_budget_reservations
+     WHERE id = %(id)s AND state = ANY(%(from)s::text[]) <due>
+       FOR NO KEY UPDATE <skip>
+), closed AS (
+    UPDATE ai_budget_reservations AS row
+       SET state = %(to)s::text, cost_usd = %(cost)s::numeric, closed_at = statement_timestamp()
+      FROM old
+     WHERE row.id = old.id
+), locked AS MATERIALIZED (
+    SELECT row.id
+      FROM ai_budget_accounts AS row, old
+     WHERE row.id = ANY(old.accounts)
+     ORDER BY row.id
+       FOR NO KEY UPDATE OF row
+), account AS (
+    UPDATE ai_budget_accounts AS row
+       SET reserved_usd = row.reserved_usd
+                        - CASE old.state WHEN 'reserved' THEN old.amount ELSE 0 END,
+           unconfirmed_usd = row.unconfirmed_usd
+                           - CASE old.state WHEN 'unconfirmed' THEN old.amount ELSE 0 END
+                           + CASE %(to)s::text WHEN 'unconfirmed' THEN old.amount ELSE 0 END,
+           spent_usd = row.spent_usd + coalesce(%(cost)s::numeric, 0),
+           calls = row.calls + CASE %(to)s::text WHEN 'settled' THEN 1 ELSE 0 END,
+           unpriced_calls = row.unpriced_calls + %(unpriced)s,
+           updated_at = statement_timestamp()
+      FROM old
+     WHERE row.id IN (SELECT id FROM locked)
+ RETURNING row.id, row.scope, row.organisation_id, row.workflow_id, row.user_id,
+           row.spent_usd + row.unconfirmed_usd AS counted
+), soft AS (
+    SELECT account.id, account.scope, account.organisation_id, account.counted,
+           budget.soft_limit_usd AS soft
+      FROM account
+      JOIN ai_budgets AS budget ON <fits>
+     UNION
+    SELECT account.id, account.scope, account.organisation_id, account.counted,
+           %(default)s::numeric
+      FROM account
+     WHERE account.scope = 'platform'
+       AND NOT EXISTS (SELECT FROM ai_budgets WHERE scope = 'platform')
+)
+SELECT old.amount, soft.id, soft.scope, soft.organisation_id, soft.counted, soft.soft
+  FROM old
+  LEFT JOIN soft
+    ON soft.counted > soft.soft
+   AND NOT EXISTS (SELECT FROM ai_budget_alerts AS alert
+                    WHERE alert.account_id = soft.id AND alert.soft_limit_usd = soft.soft)
+""".replace("<fits>", _FITS)
+
+_ROOM = """
+SELECT account.id, coalesce(row.spent_usd + row.unconfirmed_usd + row.reserved_usd, 0),
+       min(budget.hard_limit_usd)
+  FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[])
+       AS account (id, scope, organisation_id, workflow_id, user_id)
+  LEFT JOIN ai_budget_accounts AS row ON row.id = account.id
+  JOIN ai_budgets AS budget ON budget.hard_limit_usd IS NOT NULL AND <fits>
+ GROUP BY account.id, row.spent_usd, row.unconfirmed_usd, row.reserved_usd
+""".replace("<fits>", _FITS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance:
+    """An account and the smallest hard limit that holds for it.
+
+    Attributes:
+        counted: spent and unconfirmed, in US dollars; reserved: set aside for calls under way.
+    """
+
+    id: str
+    scope: BudgetScope
+    counted: Decimal
+    reserved: Decimal
+    hard: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passed:
+    """A soft limit that an account has passed, and nobody was told of."""
+
+    account: str
+    scope: BudgetScope
+    organisation_id: UUID | None
+    counted: Decimal
+    soft: Decimal
+
+
+def open_accounts(accounts: Sequence[Account]) -> None:
+    """Makes the rows of those that have none yet."""
+    AIBudgetAccount.objects.bulk_create(
+        [AIBudgetAccount(**account.columns()) for account in accounts], ignore_conflicts=True
+    )
+
+
+def reserve(
+    pk: UUID,
+    *,
+    accounts: Sequence[str],
+    amount: Decimal | None,
+    lease: timedelta,
+    **columns: Any,
+) -> tuple[bool, bool, list[Balance]]:
+    """Sets the amount aside in all of these accounts, or in none.
+
+    Returns:
+        Whether all of them have rows, whether all had room, and how they stood before.
+    """
+    told: dict[str, Any] = {
+        "id": pk,
+        "accounts": list(accounts),
+        "amount": amount,
+        "lease": lease,
+        **columns,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVE, told)
+        rows = cursor.fetchall()
+    complete, room = rows[0][:2]
+    balances = [
+        Balance(id=id_, scope=BudgetScope(scope), counted=counted, reserved=reserved, hard=hard)
+        for _, _, id_, scope, counted, reserved, hard in rows
+        if id_ is not None
+    ]
+    return complete, bool(room), balances
+
+
+def close(
+    pk: UUID,
+    *,
+    to: str,
+    allowed: Sequence[str],
+    cost: Decimal | None = None,
+    unpriced: int = 0,
+    default_soft: Decimal,
+    expired_only: bool = False,
+) -> tuple[Decimal, list[Passed]] | None:
+    """Moves what was reserved to where it belongs, once.
+
+    Args:
+        allowed: the states that it may be in.
+        expired_only: leave it alone while its lease holds or somebody else is at it.
+
+    Returns:
+        The amount that was reserved and the soft limits that were passed; None where it was closed
+        before.
+    """
+    due = "AND expires_at <= statement_timestamp()" if expired_only else ""
+    sql = _CLOSE.replace("<due>", due)
+    sql = sql.replace("<skip>", "SKIP LOCKED" if expired_only else "")
+    told: dict[str, Any] = {
+        "id": pk,
+        "to": to,
+        "from": list(allowed),
+        "cost": cost,
+        "unpriced": unpriced,
+        "default": default_soft,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, told)
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    passed = [
+        Passed(
+            account=id_,
+            scope=BudgetScope(scope),
+            organisation_id=organisation_id,
+            counted=counted,
+            soft=soft,
+        )
+        for _, id_, scope, organisation_id, counted, soft in rows
+        if id_ is not None
+    ]
+    return rows[0][0], passed
+
+
+def room(accounts: Sequence[Account]) -> dict[str, Decimal]:
+    """Account id -> what may still be reserved, for those of them that a hard limit holds for."""
+    arrays: list[list[Any]] = [
+        [account.id for account in accounts],
+        [str(account.scope) for account in accounts],
+        [account.organisation_id for account in accounts],
+        [account.workflow_id for account in accounts],
+        [account.user_id for account in accounts],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_ROOM, arrays)
+        return {id_: hard - counted for id_, counted, hard in cursor.fetchall()}
