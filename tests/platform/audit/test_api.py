@@ -145,9 +145,7 @@ def _budget(world: World) -> str:
     return f"/ai/budgets/{made.id}"
 
 
-WANTED = {
-    "requirements": "Each day read the amount of an invoice; above 1000 euros a manager approves it."
-}
+WANTED = {"requirements": "Read the amount of an invoice; above 1000 euros a manager approves it."}
 NEW_CREDENTIAL: dict[str, Any] = {
     "name": "crm",
     "value": "12345678",  # pragma: allowlist secret - made up
