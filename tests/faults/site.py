@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event, Thread
 from typing import Any, TypeVar
 from uuid import UUID
 
+import pytest
 from django.db import connection
 from redis import Redis
 
@@ -65,6 +67,27 @@ class Site:
                 for n in range(workers)
             ]
             self._shape = shape
+        self._start_missing()
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Starts a worker that has died anew, as whatever supervises workers does."""
+        ended = Event()
+
+        def watch() -> None:
+            while not ended.wait(0.5):
+                with suppress(pytest.fail.Exception):  # it may die again while it starts
+                    self._start_missing()
+
+        thread = Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _start_missing(self) -> None:
         for worker in self.workers:
             if worker.process is None or worker.process.poll() is not None:
                 worker.start()
