@@ -134,6 +134,6 @@ $(VENV)/node/installed: tests/node/package.json tests/node/package-lock.json $(V
 	@cp tests/node/package.json tests/node/package-lock.json $(VENV)/node/
 	@if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))'; then \
 		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund $(if $(SYSTEM_CA),--cafile $(SYSTEM_CA)) \
-			--fetch-retries 2 --fetch-retry-maxtimeout 5000 --loglevel=error >/dev/null && touch $@ \
+			--fetch-retries 2 --fetch-retry-mintimeout 1000 --fetch-retry-maxtimeout 5000 --loglevel=error >/dev/null && touch $@ \
 			|| echo 'npm does not give aimock: the tests against it will be skipped.'; \
 	else echo 'No Node.js 20 here: the tests against aimock will be skipped.'; fi
