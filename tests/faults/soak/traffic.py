@@ -74,7 +74,7 @@ class Clients(threading.Thread):
             answer = self._session.post(
                 url, json={}, headers={"Idempotency-Key": key}, timeout=_TIMEOUT
             )
-            found = UUID(answer.json()["id"]) if answer.status_code == 202 else None
+            found = UUID(answer.json()["execution_id"]) if answer.status_code == 202 else None
         except (requests.RequestException, ValueError):
             return 0, None
         return answer.status_code, found
