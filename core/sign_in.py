@@ -10,6 +10,7 @@ from typing import Any
 
 from axes.backends import AxesStandaloneBackend
 from axes.handlers.proxy import AxesProxyHandler
+from axes.middleware import AxesMiddleware
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
@@ -44,6 +45,12 @@ class LockoutBackend(AxesStandaloneBackend):  # type: ignore[misc] # axes tells 
     ) -> None:
         if request is not None:
             super().authenticate(request, username=username, **credentials)
+
+
+class LockOutMiddleware(AxesMiddleware):  # type: ignore[misc] # axes tells no types
+    """Answers who is locked out. Its asynchronous form would not tell what the view answered."""
+
+    async_capable = False
 
 
 def check_password(request: HttpRequest, *, username: str, password: str) -> User:

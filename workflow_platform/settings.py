@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "core.api.middleware.TellErrors",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "core.sign_in.LockOutMiddleware",
 ]
 ROOT_URLCONF = "workflow_platform.urls"
 ASGI_APPLICATION = "workflow_platform.asgi.application"

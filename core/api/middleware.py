@@ -37,8 +37,8 @@ class RequestId:
 
 
 class SecurityHeaders:
-    """What Django's own middleware does not set: nobody else may embed what is answered here, and
-    pages have no use for the device.
+    """What Django's own middleware does not set: nobody else may embed what is answered here, pages
+    have no use for the device, and nothing keeps what the API answers.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -48,6 +48,8 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

@@ -70,7 +70,7 @@ def spelt(value: str) -> str:
 
 
 def encoded(value: str) -> set[str]:
-    """Patterns of the value in hexadecimal and in base64.
+    """Patterns of the value in hexadecimal and in base64, and with every letter escaped.
 
     In base64 a value looks different at each of three offsets, and its neighbours share the
     characters at its ends: the patterns are of what lies between.
@@ -81,7 +81,13 @@ def encoded(value: str) -> set[str]:
         for encode in (b64encode, urlsafe_b64encode)
         for shift in range(3)
     }
-    return {re.escape(form) for form in found} | {f"(?i:{raw.hex()})"}
+    throughout = {
+        raw.hex(),
+        *("".join(f"{mark}{byte:02x}" for byte in raw) for mark in ("%", "%25", r"\\x")),
+        "".join(f"&#0*{ord(character)};" for character in value),
+        "".join(f"&#x0*{ord(character):x};" for character in value),
+    }
+    return {re.escape(form) for form in found} | {f"(?i:{form})" for form in throughout}
 
 
 def _spellings(character: str) -> set[str]:

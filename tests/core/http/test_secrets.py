@@ -212,6 +212,11 @@ def test_out_of_protocol_errors(ask: Ask, web: Web) -> None:
     [
         lambda v: v,
         lambda v: f"before{v}after",
+        lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),
+        lambda v: "".join(f"%25{byte:02x}" for byte in v.encode()),
+        lambda v: "".join(f"&#{ord(letter)};" for letter in v),
+        lambda v: "".join(f"&#x{ord(letter):X};" for letter in v),
+        lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
         lambda v: quote(v),
         lambda v: quote(v, safe="").lower(),
         lambda v: json.dumps(v),
