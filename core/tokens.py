@@ -10,7 +10,7 @@ from knox.crypto import create_token_string, hash_token
 from core.models import AccessToken, Scope, User
 
 DEFAULT_DAYS = 30
-MAX_DAYS = 366
+MAX_DAYS = 365
 PREFIX = "wfp_"  # by which scanners for secrets find them
 _SHOWN = 15
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
