@@ -17,6 +17,7 @@ _KINDS: tuple[tuple[tuple[type[Any], ...], tuple[type, ...], str], ...] = (
             serializers.CharField,
             serializers.ChoiceField,
             serializers.DateTimeField,
+            serializers.DecimalField,
             serializers.UUIDField,
         ),
         (str,),

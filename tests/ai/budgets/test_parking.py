@@ -27,7 +27,7 @@ from tests.support.cast import Cast, work
 from tests.support.workers import Worker, finish, wait_until
 from tests.support.workflows import definition, start, step
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.usefixtures("no_workers"), pytest.mark.django_db(transaction=True)]
 
 D = Decimal
 COST = D("0.0015")  # of the endpoint's answers; at most 0.0045 to 0.0055 is reserved for a call

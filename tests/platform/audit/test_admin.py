@@ -26,6 +26,7 @@ from django_celery_beat.models import (
 from django_celery_results.models import GroupResult, TaskResult
 from model_bakery import baker
 
+from ai.budgets.models import AIBudget, AIBudgetReservation
 from ai.models import AIStepExecution
 from analytics.models import WorkflowLearningData
 from core.audit.models import AuditEntry, Outcome, Via
@@ -38,6 +39,7 @@ from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
 from engine.workflows import create_workflow
 from templates.models import WorkflowCategory, WorkflowTemplate
+from tests.ai.budgets.payers import limit, payer, reserve
 from tests.platform.audit.pages import filled
 from tests.support.cast import SAMPLE, work
 from tests.support.workflows import calls, definition, start, step
@@ -93,7 +95,15 @@ def _switched_off(user: User) -> PeriodicTask:
 
 
 ENCODED = {"content_type": "application/json", "content_encoding": "utf-8"}
+
+
 # How a row is made of each model that some page changes.
+def _unconfirmed(user: User) -> AIBudgetReservation:
+    reservation = reserve("0.01", payer(personal_organisation(user)))
+    reservation.doubt()
+    return AIBudgetReservation.objects.get(id=reservation.id)
+
+
 ROWS: dict[type[Model], Make] = {
     Group: lambda user: Group.objects.create(name="Auditors"),
     User: lambda user: User.objects.create_user("ann"),
@@ -120,6 +130,7 @@ ROWS: dict[type[Model], Make] = {
     WorkflowCategory: lambda user: baker.make(WorkflowCategory, name="Reports"),
     WorkflowExecution: _run,
     StepExecution: _waiting_step,
+    AIBudget: lambda user: limit("5", organisation=personal_organisation(user), by_operator=True),
 }
 # What is filled in where a row is added.
 ADDED: dict[type[Model], Callable[[User], dict[str, Any]]] = {
@@ -155,6 +166,7 @@ ADDED: dict[type[Model], Callable[[User], dict[str, Any]]] = {
         "template": json.dumps(SAMPLE), "sample_input": "{}", "expected": "{}",
     },
     WorkflowCategory: lambda user: {"name": "New"},
+    AIBudget: lambda user: {"scope": "run", "hard_limit_usd": "5"},
 }  # fmt: skip
 # Actions of lists: the state in which a run is fit for one, and the name under which it is told.
 ACTIONS: dict[tuple[type[Model], str], tuple[Make | None, str]] = {
@@ -172,6 +184,8 @@ ACTIONS: dict[tuple[type[Model], str], tuple[Make | None, str]] = {
     (WorkflowSchedule, "enable"): (lambda u: _schedule(u, enabled=False), "schedule.update"),
     (WorkflowSchedule, "disable"): (None, "schedule.update"),
     (WorkflowTemplate, "instantiate"): (None, "template.instantiate"),
+    (AIBudgetReservation, "release"): (_unconfirmed, "ai_budget_reservation.released"),
+    (AIBudgetReservation, "confirm"): (_unconfirmed, "ai_budget_reservation.settled"),
 }
 CONFIRMED = {"post": "yes", "confirmed": "yes"}
 # Pages besides Django's own: what is posted to them, or None where they only show.
@@ -187,6 +201,7 @@ OTHER_PAGES: dict[str, tuple[dict[str, Any], str] | None] = {
     "workflow_engine_workflowexecution_resume": (CONFIRMED, "execution.resume"),
     "workflow_engine_workflowexecution_cancel": (CONFIRMED, "execution.cancel"),
     "workflow_engine_workflowexecution_retry": (CONFIRMED, "execution.retry"),
+    "workflow_ai_aistepexecution_figures": None,
     "workflow_engine_stepexecution_answer": ({"choice": "yes"}, "step.answer"),
 }
 STATES = {
