@@ -114,6 +114,7 @@ AXES_SENSITIVE_PARAMETERS = ["username", "password", "csrfmiddlewaretoken", "nex
 AXES_DISABLE_ACCESS_LOG = True  # the audit log tells
 AXES_ENABLE_ADMIN = False  # core.admin has a page
 AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware is there, as core.sign_in.LockOutMiddleware
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASES = {"default": env.database()}
