@@ -66,7 +66,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
                 return self._for_review(step, context, caller)
             answer = self.ask(step, caller=caller)
         except AIBudgetExhausted as error:
-            return park(error, caller, keep={"rejected": verdicts.rejections(context)})
+            return park(error, caller, keep=verdicts.kept(step, context))
         return StepResult(output=self.output(step, answer), measurements=verdicts.answered(answer))
 
     def _for_review(

@@ -137,8 +137,9 @@ class Question:
     def _call(self, prompt: Prompt) -> Answer:
         """One call of one model: one row."""
         self.last = ""
+        prompt = self._within(prompt)
         with reserved(prompt, caller=self.caller, via=self.via) as reservation:
-            prompt = replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
+            prompt = self._within(prompt)  # other calls may have had to settle first
             self.calls += 1
             attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
             with tracing.span(prompt, self.caller, self.via) as span:
@@ -165,6 +166,10 @@ class Question:
             cost_usd=self.cost_usd,
             calls=self.calls,
         )
+
+    def _within(self, prompt: Prompt) -> Prompt:
+        """The prompt with no more time than is left."""
+        return replace(prompt, timeout=max(_LEAST_SECONDS, min(prompt.timeout, self.left)))
 
     def _add(self, attempt: Attempt) -> None:
         row = attempt.row

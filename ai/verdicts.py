@@ -56,6 +56,11 @@ def rejections(context: WorkflowContext) -> list[JsonObject]:
     return found
 
 
+def kept(step: WorkflowStep, context: WorkflowContext) -> JsonObject:
+    """What a step that is asked again later has to know of its review."""
+    return {"rejected": rejections(context)} if is_reviewed(step) else {}
+
+
 def told(prompt: str, rejected: Sequence[JsonObject]) -> str:
     """The prompt with what was said of earlier answers; only the last is shown again, as data."""
     if not rejected:
