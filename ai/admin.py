@@ -49,7 +49,7 @@ class AIStepExecutionAdmin(FiguresPage, RecordAdmin):
         "prompt_tokens", "completion_tokens", "cost_usd", "exact_cost_usd", "execution_time_ms",
         "error_code",
     )  # fmt: skip
-    text_fields = ("error_message", "system", "prompt", "response")
+    text_fields = ("error_message", "system", "prompt", "response", "tool_calls")
     text_permission = "workflow_ai.read_ai_text"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -10,11 +12,12 @@ from typing import Self
 from django.db import InterfaceError, OperationalError, connection
 
 from ai import metrics
-from ai.calls import Caller
+from ai.calls import MAX_RECORDED, Caller, Lookup
 from ai.models import AIStepExecution
 from ai.pricing import cost_usd
 from ai.providers.base import Completion, Prompt, Provider
 from core.errors import PlatformError
+from core.fields import seal
 
 
 class Attempt:
@@ -53,6 +56,11 @@ class Attempt:
         row = self.row
         row.ai_model = completion.model[:100]
         row.response = completion.text
+        if completion.calls:
+            row.tool_calls = [
+                {"name": call.name[:100], "arguments": call.arguments[:MAX_RECORDED]}
+                for call in completion.calls
+            ]
         row.error_code = ""
         row.prompt_tokens = completion.prompt_tokens
         row.completion_tokens = completion.completion_tokens
@@ -60,6 +68,13 @@ class Attempt:
             row.tokens_used = completion.prompt_tokens + completion.completion_tokens
         row.exact_cost_usd = self._cost(completion)
         row.cost_usd = row.exact_cost_usd
+
+    def looked_up(self, lookups: Sequence[Lookup]) -> None:
+        """Adds to the written row what became of the tools that the model asked for."""
+        pk = self.row.pk
+        told = seal(AIStepExecution, pk, "tool_calls", [asdict(each) for each in lookups])
+        rows = AIStepExecution.objects.filter(pk=pk)
+        _reconnecting(lambda: rows.update(tool_calls=told))
 
     def cached(self, *, model: str, response: str) -> None:
         """Takes over an answer that the cache held, which no model was asked for."""
@@ -81,7 +96,8 @@ class Attempt:
             self.row.error_code = error.code
             self.row.error_message = error.message
         self._count()
-        self._record()
+        # The call is paid for.
+        _reconnecting(self._insert)
 
     def _count(self) -> None:
         row = self.row
@@ -96,16 +112,6 @@ class Attempt:
         metrics.ai_request_cost.labels(*labels).inc(float(row.exact_cost_usd or 0))
         if row.error_code:
             metrics.ai_error_counter.labels(*labels, row.error_code).inc()
-
-    def _record(self) -> None:
-        try:
-            self._insert()
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block:
-                raise
-            # The connection may have been cut while the model thought; the call is paid for.
-            connection.close()
-            self._insert()
 
     def _insert(self) -> None:
         # Once, even where the first try was committed and its answer lost.
@@ -122,3 +128,14 @@ class Attempt:
             completion_tokens=completion.completion_tokens,
             cached_tokens=completion.cached_tokens,
         )
+
+
+def _reconnecting(act: Callable[[], object]) -> None:
+    """Acts, and once more where the connection was cut while the model, or a tool, was at work."""
+    try:
+        act()
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        act()

@@ -80,5 +80,6 @@ def prompt_hash(prompt: Prompt, caller: Caller, via: Provider) -> str:
 
 
 def _is_kept(prompt: Prompt, caller: Caller, via: Provider) -> bool:
-    # What costs nothing is not kept; nor what belongs to nobody.
-    return prompt.cache and bool(via.endpoint) and caller.organisation_id is not None
+    # What costs nothing is not kept; nor what belongs to nobody, or hangs on what tools give.
+    owned = caller.organisation_id is not None
+    return prompt.cache and not prompt.tools and bool(via.endpoint) and owned

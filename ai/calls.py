@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+MAX_RECORDED = 2_000
+"""Characters of the arguments of a tool's call that are kept."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
@@ -31,6 +34,24 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Lookup:
+    """One call that a model asked for.
+
+    Attributes:
+        name: the function's; what the model wrote where there is no such tool.
+        arguments: as the model wrote them, with placeholders.
+        characters: of the result, before it was shortened.
+        error: why there is no result; "" where there is one.
+    """
+
+    name: str
+    arguments: str
+    characters: int = 0
+    error: str = ""
+    time_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """A checked answer and what it took.
 
@@ -40,6 +61,7 @@ class Answer:
         cost_usd: None where the price is not known.
         calls: how many calls of a model it took; tokens and cost are those of all of them.
         cached: whether it was taken from the cache.
+        lookups: the tools that were asked for on the way to it.
     """
 
     text: str
@@ -51,3 +73,4 @@ class Answer:
     cost_usd: Decimal | None
     calls: int = 1
     cached: bool = False
+    lookups: tuple[Lookup, ...] = ()

@@ -134,3 +134,18 @@ class AIResponseTooLarge(AIError):
     """The AI endpoint's answer is too large."""
 
     code = "ai_response_too_large"
+
+
+class AIToolUnavailable(AIError):
+    """A tool of the step is not registered here."""
+
+    code = "ai_tool_unavailable"
+    another_model = False
+    may_cost = False
+
+
+class AIToolLimit(AIError):
+    """The model goes on asking for tools where it has to answer."""
+
+    code = "ai_tool_limit"
+    another_model = False  # the rounds are spent

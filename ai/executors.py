@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from ai import client, verdicts
+from ai import client, tools, verdicts
 from ai.budgets.errors import AIBudgetExhausted
 from ai.budgets.parking import park
 from ai.client import Answer, Caller
@@ -18,7 +18,7 @@ from core.json import JsonObject
 from engine import rules, validation
 from engine.context import WorkflowContext
 from engine.definition import WorkflowStep
-from engine.models import Workflow
+from engine.owners import owner_of
 from engine.registry import register
 from engine.samples import sample
 from engine.step import (
@@ -54,6 +54,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
             "cache": {"type": "boolean"},
             "redact": {"type": "boolean"},
             "review": verdicts.REVIEW,
+            **tools.CONFIG,
         },
         "required": ["prompt"],
         "additionalProperties": False,
@@ -138,6 +139,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         if config.get("redact") is False and not settings.AI_REDACT_OPTIONAL:
             message = "this deployment replaces personal data in every prompt (AI_REDACT_OPTIONAL)"
             problems.append(Problem("config.redact", message))
+        problems += tools.problems(config, "config")
         if "schema" in config:
             problems += validation.schema_problems(config["schema"], "config.schema")
         return problems
@@ -148,22 +150,16 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
 def _caller(agent_type: str, context: WorkflowContext) -> Caller:
     """For whom a step asks: its run, as far as the context tells, and the run's organisation."""
-    run, metadata = context.data["run"], context.metadata
-    workflow_id = _uuid(run.get("workflow_id"))
+    owner, metadata = owner_of(context), context.metadata
     return Caller(
         agent_type=agent_type,
-        user_id=_uuid(run.get("user_id")),
-        organisation_id=workflow_id and _organisation(workflow_id),
-        workflow_id=workflow_id,
-        execution_id=_uuid(metadata.get("execution_id")),
+        user_id=owner.user_id,
+        organisation_id=owner.organisation_id,
+        workflow_id=owner.workflow_id,
+        execution_id=owner.execution_id,
         step_execution_id=_uuid(metadata.get("step_execution_id")),
         attempt=metadata.get("attempt", 0),
     )
-
-
-def _organisation(workflow_id: UUID) -> UUID | None:
-    workflows = Workflow.objects.filter(id=workflow_id)
-    return workflows.values_list("organisation_id", flat=True).first()
 
 
 def _uuid(text: str | None) -> UUID | None:

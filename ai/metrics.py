@@ -25,6 +25,9 @@ ai_request_cost = Counter(
 ai_cache_hits = Counter(
     "ai_cache_hits_total", "Answers taken from the cache", ["model", "agent_type"]
 )
+ai_tool_calls = Counter(
+    "ai_tool_calls_total", "Calls of tools that models asked for", ["tool", "outcome"]
+)
 budget_alerts = Counter("ai_budget_alerts_total", "Soft limits passed", ["scope"])
 budget_refusals = Counter(
     "ai_budget_refusals_total", "Calls not made because a hard limit left no room", ["scope"]

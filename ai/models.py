@@ -105,6 +105,9 @@ class AIStepExecution(models.Model):
     )
     error_code = models.CharField(max_length=50, blank=True, default="")
     error_message = EncryptedTextField(null=True)
+    tool_calls = EncryptedJSONField(
+        null=True, help_text="What the model asked tools for, and what became of it."
+    )
 
     class Meta:
         db_table = "ai_step_executions"

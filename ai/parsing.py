@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai.errors import AIBadResponse, AICutOff, AIInvalidOutput, AINoJson, AIRefused
+from ai.errors import AIBadResponse, AICutOff, AIInvalidOutput, AINoJson, AIRefused, AIToolLimit
 from ai.providers.base import Completion, Prompt
 from ai.safety.guard import Guard
 from core.errors import PlatformError
@@ -19,7 +19,8 @@ class AIResponseParser:
     """Checks answers. Nothing of an answer is ever evaluated."""
 
     def parse(self, prompt: Prompt, completion: Completion, *, guard: Guard) -> Any:
-        """The data that the prompt's schema asked for; None where it has no schema.
+        """The data that the prompt's schema asked for; None where it has no schema, and where the
+        model asks for tools first.
 
         The data comes as the model wrote it; what must fit the schema are the values that stand
         in it in the end.
@@ -29,6 +30,10 @@ class AIResponseParser:
         """
         if completion.finish == "refused":
             raise AIRefused(f"The model refused to answer: {completion.text[:500]}")
+        if completion.calls:
+            if prompt.closed:
+                raise AIToolLimit()
+            return None
         cut_off = completion.finish == "length"
         if cut_off and (prompt.schema is not None or not completion.text):
             raise AICutOff(CUT_OFF.format(prompt.max_tokens))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from ai import tools as declared
 from ai.errors import PromptTooLarge
 from ai.invisible import strip_invisible
-from ai.providers.base import Prompt
+from ai.providers.base import Prompt, Tool
 from ai.safety.filters import MAX_PROMPT_BYTES, PromptValidator
 from ai.safety.marking import Marked
 from core.json import JsonObject
@@ -55,6 +56,8 @@ class PromptEngine:
             cache=config.get("cache", True),
             redact=config.get("redact", True),
             timeout=step.timeout,
+            tools=declared.offered(config.get("tools", ())),
+            tool_rounds=config.get("tool_rounds", declared.ROUNDS),
         )
 
 
@@ -70,6 +73,8 @@ def new_prompt(
     cache: bool = True,
     redact: bool = True,
     timeout: float,
+    tools: tuple[Tool, ...] = (),
+    tool_rounds: int = 0,
 ) -> Prompt:
     """A prompt within the deployment's limits, free of characters that nobody sees.
 
@@ -80,6 +85,7 @@ def new_prompt(
         cache: whether an answer to the same question may be used again.
         redact: whether personal data is replaced before it is sent; False counts where
             AI_REDACT_OPTIONAL is set.
+        tools: what the model may look up; tool_rounds: how often it may ask.
         timeout: seconds for all calls; each takes at most AI_TIMEOUT_SECONDS.
 
     Raises:
@@ -103,6 +109,8 @@ def new_prompt(
         cache=cache,
         timeout=min(timeout, settings.AI_TIMEOUT_SECONDS),
         within=timeout,
+        tools=tools,
+        tool_rounds=tool_rounds,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
@@ -21,8 +22,10 @@ from ai.errors import (
     AINoJson,
     AITimeout,
 )
+from ai.invisible import strip_invisible
+from ai.lookups import Toolbox
 from ai.parsing import CUT_OFF, AIResponseParser
-from ai.providers.base import Completion, Mode, Prompt, Provider
+from ai.providers.base import Completion, Mode, Prompt, Provider, ToolCall
 from ai.safety.filters import ResponseValidator
 from ai.safety.guard import Guard
 from ai.structure import Modes, in_mode, repaired, weaker
@@ -37,6 +40,15 @@ _validator = ResponseValidator()
 _modes = Modes()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reply:
+    """What one call gave: the answer, or the tools that the model asks for first."""
+
+    attempt: Attempt
+    completion: Completion
+    data: Any
+
+
 class Question:
     """Who asks, by when, and what the calls have taken so far. Models are asked one by one."""
 
@@ -48,6 +60,7 @@ class Question:
         self.calls = 0
         self.tokens: int | None = None
         self.cost_usd: Decimal | None = Decimal(0)
+        self.toolbox = Toolbox(guard.prompt, caller, guard)
         self.last = ""  # what the last call answered, also where that does not fit
 
     @property
@@ -86,7 +99,7 @@ class Question:
         repairs = 0
         while True:
             try:
-                answer = self._answer(in_mode(prompt, mode))
+                reply = self._answer(in_mode(prompt, mode))
             except AIFormatUnsupported:
                 less = weaker(mode)
                 if prompt.schema is None or less is None:
@@ -105,11 +118,28 @@ class Question:
                     prompt, answer=self.last, message=error.message, problems=error.problems
                 )
             else:
+                if reply.completion.calls:
+                    prompt = self._looked_up(prompt, reply)
+                    continue
                 if prompt.schema is not None and self.via.endpoint:
                     _modes.remember(self.via.endpoint, prompt.model, mode)
-                return answer
+                return self._told(prompt, reply)
 
-    def _answer(self, prompt: Prompt) -> Answer:
+    def _looked_up(self, prompt: Prompt, reply: _Reply) -> Prompt:
+        """The prompt with what the tools gave that the model asked for.
+
+        Raises:
+            AITimeout: which leaves no time to tell it.
+        """
+        turns, lookups = self.toolbox.answer(
+            reply.completion.calls, said=reply.completion.text, left=lambda: self.left
+        )
+        reply.attempt.looked_up(lookups)
+        if not self.worthwhile:
+            raise AITimeout("The tools left the model no time to answer.")
+        return replace(prompt, turns=(*prompt.turns, *turns))
+
+    def _answer(self, prompt: Prompt) -> _Reply:
         """Calls until the endpoint answers; waits between the calls."""
         policy = RetryPolicy(
             max_attempts=1 + settings.AI_RETRIES,
@@ -134,9 +164,10 @@ class Question:
                     raise
             time.sleep(wait)
 
-    def _call(self, prompt: Prompt) -> Answer:
+    def _call(self, prompt: Prompt) -> _Reply:
         """One call of one model: one row."""
         self.last = ""
+        prompt = replace(prompt, closed=self.toolbox.rounds >= prompt.tool_rounds)
         prompt = self._within(prompt)
         with reserved(prompt, caller=self.caller, via=self.via) as reservation:
             prompt = self._within(prompt)  # other calls may have had to settle first
@@ -146,26 +177,44 @@ class Question:
                 try:
                     with attempt:
                         completion = self.via.complete(prompt)
-                        text = _validator.bounded(completion.text)
-                        attempt.answered(replace(completion, text=text))
+                        completion = self._bounded(completion)
+                        attempt.answered(completion)
                         if reservation is not None:
                             reservation.settle(attempt.row.exact_cost_usd)
-                        text = self.last = attempt.row.response = self.guard.filtered(text)
+                        text = self.guard.filtered(completion.text)
+                        self.last = attempt.row.response = text
                         completion = replace(completion, text=text)
                         data = _parser.parse(prompt, completion, guard=self.guard)
                 finally:
                     self._add(attempt)
                     tracing.tell(span, attempt.row, attempt.completion)
+        return _Reply(attempt=attempt, completion=completion, data=data)
+
+    def _told(self, prompt: Prompt, reply: _Reply) -> Answer:
+        completion = reply.completion
         return Answer(
-            text=text,
-            data=data,
+            text=completion.text,
+            data=reply.data,
             model=completion.model,
             provider=self.via.name,
             notice=_notice(prompt, completion),
             tokens=self.tokens,
             cost_usd=self.cost_usd,
             calls=self.calls,
+            lookups=tuple(self.toolbox.lookups),
         )
+
+    def _bounded(self, completion: Completion) -> Completion:
+        """What came, without characters that nobody sees, and calls without the marks."""
+        calls = tuple(
+            ToolCall(
+                id=call.id,
+                name=strip_invisible(call.name),
+                arguments=self.guard.unmarked(strip_invisible(call.arguments)),
+            )
+            for call in completion.calls
+        )
+        return replace(completion, text=_validator.bounded(completion.text), calls=calls)
 
     def _within(self, prompt: Prompt) -> Prompt:
         """The prompt with no more time than is left."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ai.calls import Lookup
 from ai.client import Caller
 from ai.executors import AIGeneratedExecutor
 from core.errors import InvalidInput, Problem
@@ -38,6 +40,7 @@ class Tried:
         output: the step's output.
         problems: what its validation rules say of that; a run would fail.
         calls: of models; tokens, cost_usd: of all of them, None where not known.
+        lookups: the tools that the model asked for.
         time_ms: from the first call to the last answer.
     """
 
@@ -47,6 +50,7 @@ class Tried:
     calls: int
     tokens: int | None
     cost_usd: Decimal | None
+    lookups: Sequence[Lookup]
     time_ms: int
 
 
@@ -110,6 +114,7 @@ def try_step(
         calls=answer.calls,
         tokens=answer.tokens,
         cost_usd=answer.cost_usd,
+        lookups=answer.lookups,
         time_ms=round(elapsed * 1000),
     )
 

@@ -71,12 +71,14 @@ def in_mode(prompt: Prompt, mode: Mode) -> Prompt:
 def repaired(prompt: Prompt, *, answer: str, message: str, problems: Sequence[Problem]) -> Prompt:
     """The prompt that sends an answer back with what the validator says of it.
 
-    Only the last answer is sent back: the prompt grows by one answer, however many fail.
+    Only the last answer is sent back: the prompt grows by one answer, however many fail. What
+    tools gave stays.
     """
     told = [f"- {problem.path}: {problem.message}" for problem in problems[:_MAX_PROBLEMS]]
     request = _REPAIR.format("\n".join(told) or f"- {message}", _written(prompt.schema or {}))
     shown = answer[:_MAX_SHOWN] or "(nothing)"
-    return replace(prompt, turns=(Turn("assistant", shown), Turn("user", request)))
+    known = (turn for turn in prompt.turns if turn.calls or turn.answers)
+    return replace(prompt, turns=(*known, Turn("assistant", shown), Turn("user", request)))
 
 
 def _written(schema: JsonObject) -> str:

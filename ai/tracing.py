@@ -55,7 +55,7 @@ def tell(span: Span, row: AIStepExecution, completion: Completion | None) -> Non
         return
     if completion is not None:
         span.set_attribute("gen_ai.response.model", completion.model)
-        span.set_attribute("gen_ai.response.finish_reasons", [completion.finish])
+        span.set_attribute("gen_ai.response.finish_reasons", [_finish(completion)])
     if row.prompt_tokens is not None:
         span.set_attribute("gen_ai.usage.input_tokens", row.prompt_tokens)
     if row.completion_tokens is not None:
@@ -83,6 +83,10 @@ def _request(prompt: Prompt, caller: Caller, via: Provider) -> dict[str, Attribu
         "workflow.attempt": caller.attempt,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _finish(completion: Completion) -> str:
+    return "tool_calls" if completion.calls else completion.finish
 
 
 def _shown(row_id: UUID | None) -> str | None:

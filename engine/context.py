@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 JsonObject = dict[str, Any]
 
@@ -38,6 +39,21 @@ class WorkflowContext:
         """The output of a step that this one reads; empty where it was skipped."""
         output: JsonObject = self.data["steps"].get(step_id, {}).get("output", {})
         return output
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOwner:
+    """For whom a function is called. None where it is called outside of a run.
+
+    Attributes:
+        user_id: who started the run, or tries the step.
+        organisation_id: whose workflow it is.
+    """
+
+    user_id: UUID | None = None
+    organisation_id: UUID | None = None
+    workflow_id: UUID | None = None
+    execution_id: UUID | None = None
 
 
 def step_data(

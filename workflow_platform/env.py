@@ -142,6 +142,7 @@ class Environment(BaseSettings):
     ai_retries: int = Field(default=2, ge=0, le=10)
     ai_retry_delay: float = Field(default=0.5, ge=0, description="Seconds before the first.")
     ai_repairs: int = Field(default=2, ge=0, le=10)
+    ai_tool_seconds: float = Field(default=10, gt=0, description="Of one call of a tool.")
     ai_redact: str = Field(
         default="secret,email,iban,national_id,card,phone",
         description="Kinds of values that prompts are sent without, by comma.",

@@ -310,6 +310,7 @@ AI_FALLBACK_MODELS = env.listed(env.ai_fallback_models)
 AI_RETRIES = env.ai_retries
 AI_RETRY_DELAY = env.ai_retry_delay
 AI_REPAIRS = env.ai_repairs
+AI_TOOL_SECONDS = env.ai_tool_seconds
 AI_REDACT = env.redacted()
 AI_REDACT_OPTIONAL = env.ai_redact_optional
 # No prompt holds these, whatever brought them there.

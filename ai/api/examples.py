@@ -44,6 +44,7 @@ TRIED = OpenApiExample(
             "provider": "openai",
         },
         "problems": [],
+        "tool_calls": [],
         "usage": {"calls": 1, "tokens": 61, "cost_usd": "0.0000148500", "time_ms": 734},
     },
     response_only=True,

@@ -57,11 +57,26 @@ class AIUsageSerializer(serializers.Serializer[Any]):
     time_ms = serializers.IntegerField()
 
 
+class ToolCallSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="The function's.")
+    arguments = serializers.CharField(
+        help_text="As the model wrote them: personal data stands as placeholders."
+    )
+    characters = serializers.IntegerField(help_text="Of the result, before it was shortened.")
+    error = serializers.CharField(
+        help_text="Why there was no result, such as `invalid_arguments`; else empty."
+    )
+    time_ms = serializers.IntegerField()
+
+
 class AIStepResultSerializer(serializers.Serializer[Any]):
     step_id = serializers.CharField()
     output = ObjectField(help_text="What the step's output would be in a run.")
     problems = ProblemDetail(
         many=True, help_text="What the step's validation rules say: a run would fail."
+    )
+    tool_calls = ToolCallSerializer(
+        many=True, source="lookups", help_text="What the model looked up on the way."
     )
     usage = AIUsageSerializer(source="*")
 

@@ -12,11 +12,45 @@ Mode = Literal["json_schema", "json_object", "prompted"]
 JSON, or the prompt alone asks for it."""
 
 
-class Turn(NamedTuple):
-    """Something said after the prompt's text."""
+class Tool(NamedTuple):
+    """A function that the model may ask for.
 
-    role: Literal["assistant", "user"]
+    Attributes:
+        name: as the model knows it; function: as it is registered.
+        parameters: JSON Schema of its arguments.
+    """
+
+    name: str
+    function: str
+    description: str
+    parameters: JsonObject
+
+
+class ToolCall(NamedTuple):
+    """What a model asks for, nothing of it checked. `arguments` should be a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Turn(NamedTuple):
+    """Something said after the prompt's text.
+
+    Attributes:
+        calls: of the assistant's turn: the tools that it asks for.
+        answers: of a tool's turn: the id of the call that it answers.
+    """
+
+    role: Literal["assistant", "user", "tool"]
     text: str
+    calls: tuple[ToolCall, ...] = ()
+    answers: str = ""
+
+    def shown(self) -> str:
+        """The turn as a text."""
+        asked = [f"calls {call.name} {call.arguments}" for call in self.calls]
+        return "\n".join((f"[{self.role}]", *filter(None, (self.text, *asked))))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +72,8 @@ class Prompt:
         data, system_data: places of `text` and `system`, as (start, end), that are data and not
             the author's words.
         redact: whether personal data is replaced before it is sent.
+        tools: what the model may ask for; tool_rounds: how often, before it has to answer.
+        closed: whether it has to answer now, without asking for more.
     """
 
     text: str
@@ -55,10 +91,13 @@ class Prompt:
     data: tuple[tuple[int, int], ...] = ()
     system_data: tuple[tuple[int, int], ...] = ()
     redact: bool = True
+    tools: tuple[Tool, ...] = ()
+    tool_rounds: int = 0
+    closed: bool = False
 
     def shown(self) -> str:
         """All that is said to the model but for the system message, as one text."""
-        return "\n\n".join((self.text, *(f"[{turn.role}]\n{turn.text}" for turn in self.turns)))
+        return "\n\n".join((self.text, *(turn.shown() for turn in self.turns)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +111,7 @@ class Completion:
             says why).
         prompt_tokens, completion_tokens: as reported; None where the endpoint reports none.
         cached_tokens: those of `prompt_tokens` that cost less.
+        calls: tools that the model asks for in place of an answer.
         notice: what whoever reads the answer must know about its origin; "" where it is ordinary.
     """
 
@@ -81,6 +121,7 @@ class Completion:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int = 0
+    calls: tuple[ToolCall, ...] = ()
     notice: str = ""
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
 from opentelemetry import propagate
 
 from ai.errors import (
@@ -29,6 +28,7 @@ from ai.errors import (
     AIServerError,
     AITimeout,
 )
+from ai.providers import messages
 from ai.providers.base import Completion, Prompt
 
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -67,22 +67,18 @@ class OpenAIProvider:
             raise typed from error
         except ValueError as error:
             raise AIBadResponse(f"The AI endpoint's answer is no JSON: {error}") from error
-        return _completion(answer, prompt)
+        return messages.completion(answer, prompt)
 
     def _send(self, request: dict[str, Any], timeout: float) -> Any:
         client = _client(os.getpid(), self.endpoint, self._api_key)
         return client.chat.completions.create(**request, timeout=timeout)
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
-        messages = [{"role": "user", "content": prompt.text}]
-        if prompt.system:
-            messages.insert(0, {"role": "system", "content": prompt.system})
-        messages += [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
         # OpenAI's newer models refuse `max_tokens`; other servers do not all know its successor.
         official = httpx2.URL(self.endpoint).host.endswith(".openai.com")
         request: dict[str, Any] = {
             "model": prompt.model,
-            "messages": messages,
+            "messages": messages.sent(prompt),
             "temperature": prompt.temperature,
             "max_completion_tokens" if official else "max_tokens": prompt.max_tokens,
         }
@@ -94,6 +90,9 @@ class OpenAIProvider:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": prompt.schema, "strict": False},
             }
+        if prompt.tools:
+            request["tools"] = messages.offered(prompt.tools)
+            request["tool_choice"] = "none" if prompt.closed else "auto"
         return request
 
     def _typed(self, error: openai.APIError, *, formatted: bool) -> AIError:
@@ -209,32 +208,3 @@ class _BoundedStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _completion(answer: Any, prompt: Prompt) -> Completion:
-    """The SDK checks nothing of what came: every field may be missing or of another type."""
-    choices: Any = getattr(answer, "choices", None)
-    usage: Any = getattr(answer, "usage", None)
-    if not isinstance(answer, ChatCompletion) or (choices is None and usage is None):
-        raise AIBadResponse()
-    choice: Any = choices[0] if isinstance(choices, list) and choices else None
-    message: Any = getattr(choice, "message", None)
-    text: Any = getattr(message, "content", None)
-    refusal: Any = getattr(message, "refusal", None)
-    reason: Any = getattr(choice, "finish_reason", None)
-    refused = isinstance(refusal, str) or reason == "content_filter"
-    if refused:
-        text = refusal or text or "The answer was held back by a content filter."
-    details: Any = getattr(usage, "prompt_tokens_details", None)
-    return Completion(
-        text=text if isinstance(text, str) else "",
-        model=answer.model if isinstance(answer.model, str) and answer.model else prompt.model,
-        finish="refused" if refused else "length" if reason == "length" else "stop",
-        prompt_tokens=_count(getattr(usage, "prompt_tokens", None)),
-        completion_tokens=_count(getattr(usage, "completion_tokens", None)),
-        cached_tokens=_count(getattr(details, "cached_tokens", None)) or 0,
-    )
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**31 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +11,15 @@ from django.utils.crypto import salted_hmac
 
 from ai.calls import Answer
 from ai.errors import AIUnsafeAnswer
+from ai.invisible import strip_invisible
 from ai.providers.base import Prompt
 from ai.safety.detection import find
 from ai.safety.filters import ContentFilter
 from ai.safety.findings import Finding, Kind, apart
 from ai.safety.marking import note, rewritten, unmarked
-from ai.safety.placeholders import Placeholders
+from ai.safety.placeholders import Placeholders, without_names
 from core.errors import Problem
+from core.http.redaction import REDACTED, Redactor
 
 MAX_SPREAD = 1_000
 """Values of one question that are also looked for where nothing says what they are."""
@@ -64,7 +67,7 @@ class Guard:
         }
         found = [self._spread(t, f, values) for t, f in zip(texts, found, strict=True)]
         self._mark = ""
-        if prompt.data or prompt.system_data:
+        if prompt.data or prompt.system_data or prompt.tools:
             bare = [self._text(t, f) for t, f in zip(texts, found, strict=True)]
             # Nobody who writes data can know it: it depends on all that is sent, and on a key.
             # The same question has the same mark, so that its answer may come from a cache.
@@ -74,7 +77,9 @@ class Guard:
         system = self._text(prompt.system, found[1], prompt.system_data)
         sent = {t: self._text(t, f) for t, f in zip(strings, found[2:], strict=True)}
         schema = _mapped(prompt.schema, lambda string: sent.get(string, string))
-        told = note(mark=self._mark, names=self._names)
+        # What tools will give is not known yet.
+        named = bool(self._names) or bool(prompt.tools and policy.kinds)
+        told = note(mark=self._mark, named=named)
         system = "\n\n".join(filter(None, (system, told)))
         self.prompt = replace(
             prompt, text=text, system=system, schema=schema, data=(), system_data=()
@@ -87,12 +92,36 @@ class Guard:
             AIUnsafeAnswer: it tells what the model was told of the marks, or a secret of the
                 platform's own.
         """
-        text = unmarked(text, self._mark)
-        if self._mark and self._mark in text.lower():
+        text = self.unmarked(text)
+        if self.tells(text):
             raise AIUnsafeAnswer("The model's answer repeats its system message.")
         if any(secret in text for secret in self._policy.own):
             raise AIUnsafeAnswer("The model's answer holds a secret of the platform.")
         return ContentFilter().filter(text) if Kind.SECRET in self._policy.kinds else text
+
+    def unmarked(self, text: str) -> str:
+        """A text of the model's without the marks."""
+        return unmarked(text, self._mark)
+
+    def tells(self, text: str) -> bool:
+        """Whether a text of the model's tells what it was told of the marks."""
+        return bool(self._mark) and self._mark in text.lower()
+
+    def result(self, text: str, *, credentials: Redactor) -> str:
+        """What a tool gave, as the model is told: data, without values, that ends at its mark.
+
+        A tool may have been given the mark in pieces, and placeholders: neither has a meaning in
+        what it gives.
+
+        Args:
+            credentials: takes those of the organisation out, for good.
+        """
+        text = credentials.text(strip_invisible(text))
+        if self._mark:
+            text = re.sub(self._mark, REDACTED, text, flags=re.IGNORECASE)
+        text = without_names(text)
+        findings = self._spread(text, self._find(text), self._names.known())
+        return self._text(text, findings, ((0, len(text)),))
 
     def answer(self, answer: Answer) -> Answer:
         """The answer with the values back in their places."""

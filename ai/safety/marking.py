@@ -68,9 +68,9 @@ def rewritten(
     return "".join((*parts, text[position:]))
 
 
-def note(*, mark: str, names: Placeholders) -> str:
+def note(*, mark: str, named: bool) -> str:
     """What a model is told of the marks and of the placeholders; "" where there are none."""
-    told = ([_DATA.format(mark)] if mark else []) + ([_NAMES] if len(names) else [])
+    told = ([_DATA.format(mark)] if mark else []) + ([_NAMES] if named else [])
     return "\n".join(told)
 
 

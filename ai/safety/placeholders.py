@@ -17,6 +17,7 @@ _NAMES = "|".join(kind.name.replace("_", r"[\\_ -]{1,2}") for kind in Kind)
 _PLACEHOLDER = re.compile(
     rf"\\{{0,2}}\[ ?({_NAMES})[\\_ -]{{1,3}}(\d{{1,6}}) ?\\{{0,2}}\]", re.IGNORECASE
 )
+_BRACKETS = "\\[] "
 _SEPARATORS = re.compile(r"[\\_ -]+")
 
 
@@ -47,6 +48,10 @@ class Placeholders:
         self._values[kind.name, number] = value
         self._names[kind, value] = made = f"[{kind.name}_{number}]"
         return made
+
+    def known(self) -> dict[str, Kind]:
+        """The values that have names."""
+        return {value: kind for kind, value in self._names}
 
     def restore(self, text: str) -> str:
         """The text with the values back in their places; what is not of this call stays."""
@@ -85,6 +90,11 @@ class Placeholders:
             return found[0] if known is None else write(known)
 
         return _PLACEHOLDER.sub(value, text)
+
+
+def without_names(text: str) -> str:
+    """The text, in which nothing looks like a placeholder any more."""
+    return _PLACEHOLDER.sub(lambda found: f"({found[0].strip(_BRACKETS)})", text)
 
 
 def _key(found: re.Match[str]) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from core.errors import Problem
 from engine import functions, rules, validation
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowStep
+from engine.owners import owner_of
 from engine.registry import register
 from engine.samples import sample
 from engine.step import (
@@ -34,7 +35,9 @@ class FunctionExecutor(WorkflowStepExecutor):
     }
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject | StepResult:
-        return functions.call(step.config["function"], step.config.get("arguments", {}))
+        name = step.config["function"]
+        owner = owner_of(context) if functions.functions()[name].owner else None
+        return functions.call(name, step.config.get("arguments", {}), owner=owner)
 
     def simulate(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
         # What a function does outside is not known here: it is not called.

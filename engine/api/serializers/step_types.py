@@ -29,6 +29,9 @@ class WorkflowFunctionSerializer(serializers.Serializer[Any]):
     description = serializers.CharField()
     arguments = ObjectField(source="schema", help_text="JSON Schema of the arguments.")
     queue = serializers.CharField()
+    read_only = serializers.BooleanField(  # type: ignore[assignment]  # the metaclass takes it away
+        help_text="Whether AI steps may name it among their `tools`."
+    )
 
 
 class StepTypesSerializer(serializers.Serializer[Any]):

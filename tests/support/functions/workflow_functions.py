@@ -9,7 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
+from engine.context import RunOwner
 from engine.functions import workflow_function
+from engine.models import Workflow
 
 
 @workflow_function("tests.echo")
@@ -71,3 +75,62 @@ def write(path: str, text: str, seconds: float = 0.0) -> dict[str, Any]:
 def die() -> None:
     """Kills the process that runs it."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@workflow_function("tests.positional", pure=True)
+def positional(value: int, /) -> int:
+    """Takes an argument that has no name."""
+    return value
+
+
+@workflow_function("tests.find", read_only=True)
+def find(key: str, limit: int = 10) -> dict[str, Any]:
+    """Finds what is kept under a key."""
+    return {"found": f"{key} has 3 open orders"[: limit * 10]}
+
+
+@workflow_function("tests.owner", read_only=True)
+def owner(owner: RunOwner) -> dict[str, Any]:
+    """Tells for whom it is called."""
+    return {"user": str(owner.user_id), "organisation": str(owner.organisation_id)}
+
+
+@workflow_function("tests.say", read_only=True)
+def say(text: str = "", times: int = 1, seconds: float = 0.0) -> str:
+    """Says something, perhaps later."""
+    time.sleep(seconds)
+    return text * times
+
+
+KEPT: list[str] = []
+"""What `tests.fetch` gives, in the process that sets it."""
+
+
+@workflow_function("tests.fetch", read_only=True)
+def fetch(key: int) -> str:
+    """Gives what is kept."""
+    return KEPT[key]
+
+
+@workflow_function("tests.raise", read_only=True)
+def raises(how: str = "error") -> None:
+    """Fails."""
+    raise {
+        "error": ValueError("the password is hunter2"),
+        "exit": SystemExit("enough"),
+        "interrupted": KeyboardInterrupt(),
+    }[how]
+
+
+@workflow_function("tests.claim", read_only=True)
+def claim(name: str) -> None:
+    """Claims to read only."""
+    Workflow.objects.update(name=name)
+
+
+@workflow_function("tests.ask", read_only=True)
+def ask(statement_seconds: float = 0.0) -> dict[str, Any]:
+    """Asks the database something that takes a while."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [statement_seconds])
+    return {"runs": Workflow.objects.count()}
