@@ -149,3 +149,12 @@ class AIToolLimit(AIError):
 
     code = "ai_tool_limit"
     another_model = False  # the rounds are spent
+
+
+class TooManyStreams(PlatformError):
+    """You watch as many runs as one account may at once."""
+
+    code = "too_many_streams"
+    status = 429
+    permanent = False
+    retry_after = 10

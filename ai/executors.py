@@ -12,6 +12,8 @@ from ai import client, tools, verdicts
 from ai.budgets.errors import AIBudgetExhausted
 from ai.budgets.parking import park
 from ai.client import Answer, Caller
+from ai.progress import reports
+from ai.progress.reports import Phase, reporting
 from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
 from core.json import JsonObject
@@ -62,11 +64,16 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
 
     def execute(self, step: WorkflowStep, context: WorkflowContext) -> StepResult:
         caller = _caller(self.agent_type, context)
+        with reporting(step_id=step.id, caller=caller):
+            return self._asked(step, context, caller)
+
+    def _asked(self, step: WorkflowStep, context: WorkflowContext, caller: Caller) -> StepResult:
         try:
             if verdicts.is_reviewed(step):
                 return self._for_review(step, context, caller)
             answer = self.ask(step, caller=caller)
         except AIBudgetExhausted as error:
+            reports.tell(Phase.PARKED, error=error.code)
             return park(error, caller, keep=verdicts.kept(step, context))
         return StepResult(output=self.output(step, answer), measurements=verdicts.answered(answer))
 

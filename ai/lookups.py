@@ -20,6 +20,8 @@ from django.db import connection, connections, transaction
 
 from ai import metrics
 from ai.calls import MAX_RECORDED, Caller, Lookup
+from ai.progress import reports
+from ai.progress.reports import Phase
 from ai.providers.base import Prompt, Tool, ToolCall, Turn
 from ai.safety.guard import Guard
 from core import credentials
@@ -158,6 +160,7 @@ class Toolbox:
         seconds = min(settings.AI_TOOL_SECONDS, left())
         if seconds <= 0:
             raise Refused("timeout", "There is no time left.")
+        reports.tell(Phase.CALLING_TOOL, tool=tool.function)
         return _run(tool.function, given, owner=self._owner, seconds=seconds)
 
     def _bounded(self, value: JsonObject) -> tuple[str, int]:

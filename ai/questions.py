@@ -25,6 +25,8 @@ from ai.errors import (
 from ai.invisible import strip_invisible
 from ai.lookups import Toolbox
 from ai.parsing import CUT_OFF, AIResponseParser
+from ai.progress import reports
+from ai.progress.reports import Phase
 from ai.providers.base import Completion, Mode, Prompt, Provider, ToolCall
 from ai.safety.filters import ResponseValidator
 from ai.safety.guard import Guard
@@ -111,6 +113,7 @@ class Question:
                 if repairs >= settings.AI_REPAIRS or not self.worthwhile:
                     raise
                 repairs += 1
+                reports.tell(Phase.REPAIRING, error=error.code)
                 if isinstance(error, AINoJson):
                     # Some endpoints pass over what they do not know.
                     mode = weaker(mode) or mode
@@ -162,6 +165,7 @@ class Question:
                     wait += error.asked_wait
                 if not decision.retry or wait > min(_MAX_WAIT, self.left - _LEAST_SECONDS):
                     raise
+                reports.tell(Phase.WAITING_TO_RETRY, error=error.code, seconds=round(wait, 1))
             time.sleep(wait)
 
     def _call(self, prompt: Prompt) -> _Reply:
@@ -173,6 +177,10 @@ class Question:
             prompt = self._within(prompt)  # other calls may have had to settle first
             self.calls += 1
             attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
+            if (report := reports.current()) is not None:
+                # What is to fit a schema is checked as a whole only: nothing of it is shown before.
+                show = self.guard.partial if prompt.schema is None else None
+                report.ask(model=prompt.model, call=self.calls, show=show)
             with tracing.span(prompt, self.caller, self.via) as span:
                 try:
                     with attempt:
@@ -224,6 +232,8 @@ class Question:
         row = attempt.row
         if row.tokens_used is not None:
             self.tokens = (self.tokens or 0) + row.tokens_used
+        if (report := reports.current()) is not None:
+            report.count(self.tokens)
         if attempt.completion is not None:  # calls without an answer cost nothing that is known
             costs = self.cost_usd, row.exact_cost_usd
             self.cost_usd = None if None in costs else sum(filter(None, costs), Decimal(0))

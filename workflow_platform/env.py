@@ -141,6 +141,9 @@ class Environment(BaseSettings):
     ai_fallback_models: str = Field(default="", description="Asked in turn, by comma.")
     ai_retries: int = Field(default=2, ge=0, le=10)
     ai_retry_delay: float = Field(default=0.5, ge=0, description="Seconds before the first.")
+    ai_stream: bool = Field(
+        default=True, description="Answers of AI steps are asked for piece by piece."
+    )
     ai_repairs: int = Field(default=2, ge=0, le=10)
     ai_tool_seconds: float = Field(default=10, gt=0, description="Of one call of a tool.")
     ai_redact: str = Field(
@@ -156,6 +159,11 @@ class Environment(BaseSettings):
     ai_daily_alert_usd: Decimal = Field(
         default=Decimal(100), ge=0, description="Soft limit, where no budget says another."
     )
+
+    progress_streams_per_user: int = Field(
+        default=20, ge=1, description="At once, of one web process."
+    )
+    progress_stream_seconds: float = Field(default=600, gt=0)
 
     http_allowed_hosts: str = Field(
         default="*", description="Hosts that steps may call: host, *.domain, host:8080, *."

@@ -311,6 +311,9 @@ AI_RETRIES = env.ai_retries
 AI_RETRY_DELAY = env.ai_retry_delay
 AI_REPAIRS = env.ai_repairs
 AI_TOOL_SECONDS = env.ai_tool_seconds
+AI_STREAM = env.ai_stream
+PROGRESS_STREAMS_PER_USER = env.progress_streams_per_user
+PROGRESS_STREAM_SECONDS = env.progress_stream_seconds
 AI_REDACT = env.redacted()
 AI_REDACT_OPTIONAL = env.ai_redact_optional
 # No prompt holds these, whatever brought them there.

@@ -83,3 +83,40 @@ ANALYTICS = OpenApiExample(
     response_only=True,
     status_codes=["200"],
 )
+PROGRESS = OpenApiExample(
+    "An answer that is coming",
+    value={
+        "execution_id": "01a2ec7c-13b0-7cc2-95a4-5f5d0a8e1c4e",
+        "status": "running",
+        "version": "5f0c2d9c1ab04e77",
+        "steps": [
+            {
+                "step_id": "summary",
+                "step_execution_id": "01a2ec7c-13b1-7d5e-8a55-21f3f4c9b0aa",
+                "attempt": 1,
+                "phase": "receiving",
+                "model": "gpt-4o-mini",
+                "call": 1,
+                "characters": 31,
+                "tokens": None,
+                "text": "Sales rose by 5 %",
+                "error": "",
+                "tool": "",
+                "log": [
+                    {
+                        "at": "2026-11-22T07:00:00.120Z",
+                        "phase": "asking",
+                        "model": "gpt-4o-mini",
+                        "call": 1,
+                    },
+                    {"at": "2026-11-22T07:00:01.310Z", "phase": "receiving"},
+                ],
+                "started_at": "2026-11-22T07:00:00.080Z",
+                "updated_at": "2026-11-22T07:00:01.640Z",
+            }
+        ],
+    },
+    response_only=True,
+    status_codes=["200"],
+    media_type="application/json",
+)

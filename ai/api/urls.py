@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ai.api import analytics, budgets, generation, optimisation, steps
+from ai.api import analytics, budgets, generation, optimisation, progress, steps
 
 urlpatterns = [
     path("ai/steps/execute", steps.AIStepView.as_view(), name="ai-step-execute"),
+    path(
+        "executions/<uuid:execution_id>/progress",
+        progress.ProgressView.as_view(),
+        name="execution-progress",
+    ),
     path("ai/analytics", analytics.AIAnalyticsView.as_view(), name="ai-analytics"),
     path("ai/workflows/optimize", optimisation.OptimizeView.as_view(), name="ai-optimize"),
     path("workflows/generate", generation.GenerateView.as_view(), name="workflows-generate"),

@@ -38,6 +38,8 @@ from ai.budgets.models import AIBudgetReservation, ReservationState
 from ai.budgets.statements import Balance
 from ai.calls import Caller
 from ai.errors import AIError
+from ai.progress import reports
+from ai.progress.reports import Phase
 from ai.providers.base import Prompt, Provider
 from core.ids import uuid7
 
@@ -155,6 +157,7 @@ def reserve(
         if left <= 0 or any(_is_spent(balance, amount) for balance in short):
             metrics.budget_refusals.labels(short[0].scope).inc()
             raise AIBudgetExhausted(_told(short[0], amount), amount=amount, balance=short[0])
+        reports.tell(Phase.WAITING_FOR_BUDGET)
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 # nosec B311 # jitter
         pause = min(pause * 2, _LONGEST_PAUSE)
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -28,7 +28,8 @@ from ai.errors import (
     AIServerError,
     AITimeout,
 )
-from ai.providers import messages
+from ai.progress.reports import listener
+from ai.providers import messages, streams
 from ai.providers.base import Completion, Prompt
 
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -40,6 +41,7 @@ _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _FORMAT = re.compile(
     r"response_?\s?format|json_?\s?(schema|object|mode)|structured[ _-]?outputs?", re.IGNORECASE
 )
+_NO_STREAM = re.compile(r"\bstream(ing|_options)?\b", re.IGNORECASE)
 
 
 class OpenAIProvider:
@@ -53,15 +55,20 @@ class OpenAIProvider:
 
     def complete(self, prompt: Prompt) -> Completion:
         request = self._request(prompt)
+        listen = listener()
         try:
-            try:
-                answer = self._send(request, prompt.timeout)
-            except openai.BadRequestError as error:
-                # Reasoning models take their own temperature only.
-                if error.param != "temperature":
-                    raise
-                del request["temperature"]
-                answer = self._send(request, prompt.timeout)
+            while True:
+                try:
+                    answer = self._send(request, prompt.timeout, listen)
+                    break
+                except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                    # Reasoning models take their own temperature only.
+                    if error.param == "temperature" and "temperature" in request:
+                        del request["temperature"]
+                    elif listen is not None and _NO_STREAM.search(f"{error.param} {error.message}"):
+                        listen = None
+                    else:
+                        raise
         except openai.APIError as error:
             typed = self._typed(error, formatted="response_format" in request)
             raise typed from error
@@ -69,8 +76,12 @@ class OpenAIProvider:
             raise AIBadResponse(f"The AI endpoint's answer is no JSON: {error}") from error
         return messages.completion(answer, prompt)
 
-    def _send(self, request: dict[str, Any], timeout: float) -> Any:
+    def _send(
+        self, request: dict[str, Any], timeout: float, listen: Callable[[str], None] | None
+    ) -> Any:
         client = _client(os.getpid(), self.endpoint, self._api_key)
+        if listen is not None:
+            return streams.streamed(client, request, timeout=timeout, listen=listen)
         return client.chat.completions.create(**request, timeout=timeout)
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
@@ -181,27 +192,45 @@ def _set_deadline(request: httpx2.Request) -> None:
 def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise AIBadResponse("The AI endpoint compressed its answer, which it was asked not to do.")
+    events = response.headers.get("content-type", "").lower().startswith(streams.EVENTS)
     response.stream = _BoundedStream(
         response.stream,  # type: ignore[arg-type]  # a sync client's streams are sync
         deadline=response.request.extensions[_DEADLINE],
+        count=streams.EventBounds() if events else _Bounds(),
     )
+
+
+class _Bounds:
+    """Holds a body to a size."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def __call__(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > MAX_RESPONSE_BYTES:
+            raise AIResponseTooLarge(
+                f"The AI endpoint's answer is larger than {MAX_RESPONSE_BYTES} bytes."
+            )
 
 
 class _BoundedStream(httpx2.SyncByteStream):
     """A body of bounded size, read before the deadline: httpx bounds each read alone."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, *, deadline: float) -> None:
+    def __init__(
+        self,
+        stream: httpx2.SyncByteStream,
+        *,
+        deadline: float,
+        count: Callable[[bytes], None],
+    ) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._count = count
 
     def __iter__(self) -> Iterator[bytes]:
-        size = 0
         for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_RESPONSE_BYTES:
-                raise AIResponseTooLarge(
-                    f"The AI endpoint's answer is larger than {MAX_RESPONSE_BYTES} bytes."
-                )
+            self._count(chunk)
             if time.monotonic() > self._deadline:
                 raise AITimeout()
             yield chunk

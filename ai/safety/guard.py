@@ -17,6 +17,7 @@ from ai.safety.detection import find
 from ai.safety.filters import ContentFilter
 from ai.safety.findings import Finding, Kind, apart
 from ai.safety.marking import note, rewritten, unmarked
+from ai.safety.partial import settled
 from ai.safety.placeholders import Placeholders, without_names
 from core.errors import Problem
 from core.http.redaction import REDACTED, Redactor
@@ -122,6 +123,17 @@ class Guard:
         text = without_names(text)
         findings = self._spread(text, self._find(text), self._names.known())
         return self._text(text, findings, ((0, len(text)),))
+
+    def partial(self, text: str) -> str:
+        """What may be shown of a free text's beginning, with the values: the beginning of what
+        `filtered` and `answer` would make of the whole, or "" where they would refuse it.
+        """
+        text = strip_invisible(text)
+        own = self._policy.own
+        try:
+            return self._names.restore(self.filtered(text[: settled(text, own=own)]))
+        except AIUnsafeAnswer:
+            return ""
 
     def answer(self, answer: Answer) -> Answer:
         """The answer with the values back in their places."""

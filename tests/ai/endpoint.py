@@ -46,6 +46,33 @@ def choice(finish_reason: str, **message: Any) -> dict[str, Any]:
     return completion(choices=[{"index": 0, "message": whole, "finish_reason": finish_reason}])
 
 
+def pieces(
+    *texts: str, usage: Any = "usual", finish: str | None = "stop", done: bool = True
+) -> list[Any]:
+    """A good answer that comes in these pieces: what goes over the wire one after the other."""
+
+    def event(**fields: Any) -> bytes:
+        body = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1_700_000_000,
+            "model": "gpt-4o-mini-2024-07-18",
+            "choices": [],
+            **fields,
+        }
+        return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+    sent: list[Any] = [
+        event(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": None}])
+        for text in texts
+    ]
+    if finish is not None:
+        sent.append(event(choices=[{"index": 0, "delta": {}, "finish_reason": finish}]))
+    if usage is not None:
+        sent.append(event(usage=completion()["usage"] if usage == "usual" else usage))
+    return [*sent, b"data: [DONE]\n\n"] if done else sent
+
+
 def unmarked(text: str) -> str:
     """What was sent, without the marks around data."""
     return re.sub(r"</?data-[0-9a-f]{16}>", "", text)
@@ -56,7 +83,8 @@ class Endpoint:
 
     Attributes:
         answers: (status, body) one after the other, the last again and again. A body is JSON,
-            bytes, or the name of a misbehaviour: "slow", "drip", "reset", "cut", "huge" ...
+            bytes, the name of a misbehaviour ("slow", "drip", "reset", "cut", "huge" ...), or what
+            is streamed: a list of bytes, events of this process that are waited for, and "cut".
         extra: further headers.
     """
 
@@ -85,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             getattr(self, answer)()
             return
+        if isinstance(answer, list) and answer and isinstance(answer[0], bytes):
+            self.stream(answer)
+            return
         raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         kind = "text/html" if raw.startswith(b"<") else "application/json"
         self.begin(status, len(raw), kind)
@@ -97,6 +128,25 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in self.endpoint.extra.items():
             self.send_header(name, value)
         self.end_headers()
+
+    def stream(self, items: list[Any]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for item in items:
+                if isinstance(item, threading.Event):
+                    while not (item.wait(0.05) or self.endpoint.released.is_set()):
+                        pass
+                elif item == "cut":
+                    self.close_connection = True
+                    return
+                else:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(item), item))
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            pass
 
     def slow(self) -> None:
         self.endpoint.released.wait(20)
@@ -126,6 +176,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b" " * 1024 * 1024)
         except OSError:
             pass
+
+    def cut_stream(self) -> None:
+        self.stream([*pieces("It is", " well.")[:2], "cut"])
+
+    def garbled_stream(self) -> None:
+        self.stream([pieces("It is")[0], b'data: {"choices": [{"del\n\n'])
+
+    def huge_stream(self) -> None:
+        self.stream([b"data: " + b"x" * 1024 * 1024] * 100)
 
     def gzip(self) -> None:
         self.send_response(200)

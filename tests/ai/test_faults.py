@@ -23,7 +23,7 @@ from core.models import User
 from engine.models import WorkflowExecution
 from engine.services import WorkflowEngine
 from engine.workflows import create_workflow
-from tests.ai.endpoint import KEY, completion, serving
+from tests.ai.endpoint import KEY, completion, pieces, serving
 from tests.support.aimock import aimock
 from tests.support.workers import Worker, finish, stop_shared_workers
 from tests.support.workflows import definition, start, step
@@ -129,6 +129,9 @@ FAULTS = [
     Fault(name="reset", misbehaviour="reset", code="ai_connection_failed", calls=2),
     Fault(name="cut", misbehaviour="cut", code="ai_connection_failed", calls=2),
     Fault(name="huge", misbehaviour="huge", code="ai_response_too_large", calls=1),
+    Fault(name="cut_stream", misbehaviour="cut_stream", code="ai_connection_failed", calls=2),
+    Fault(name="garbled_stream", misbehaviour="garbled_stream", code="ai_bad_response", calls=2),
+    Fault(name="huge_stream", misbehaviour="huge_stream", code="ai_response_too_large", calls=1),
 ]
 
 
@@ -187,7 +190,9 @@ def raw(patient_flush: None, worker_folder: Path) -> Iterator[Site]:
 
         def recover(fault: Fault) -> None:
             endpoint.requests.clear()
-            endpoint.answers = [(200, completion(GOOD, usage=USAGE))]
+            streams = fault.name.endswith("_stream")
+            good = pieces(GOOD, usage=USAGE) if streams else completion(GOOD, usage=USAGE)
+            endpoint.answers = [(200, good)]
 
         for worker in a_worker(endpoint.url, worker_folder):
             yield Site(
