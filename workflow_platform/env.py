@@ -88,6 +88,22 @@ class Environment(BaseSettings):
     api_rate_per_minute: int = Field(
         default=60_000, ge=0, description="Requests of one caller to the API; 0: no limit."
     )
+    sign_in_failures_per_account: int = Field(
+        default=5,
+        gt=0,
+        description="Wrong passwords for one account from one address until it is locked out.",
+    )
+    sign_in_failures_per_address: int = Field(
+        default=50,
+        ge=0,
+        description="Wrong passwords from one address, for whatever accounts, until it may try "
+        "none any more; 0: no limit. A success takes back those of its account.",
+    )
+    sign_in_lock_minutes: float = Field(default=15, gt=0)
+    sign_in_rate_per_account: int = Field(
+        default=10, ge=0, description="Attempts a minute to sign in by the API; 0: no limit."
+    )
+    sign_in_rate_per_address: int = Field(default=60, ge=0)
     extra_apps: str = Field(
         default="",
         description="Django apps of the host project, by comma: step types and functions.",

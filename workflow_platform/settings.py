@@ -103,10 +103,12 @@ AUTHENTICATION_BACKENDS = [
     "core.sign_in.LockoutBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+AXES_HANDLER = "core.sign_in.LockOutHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_FAILURE_LIMIT = env.sign_in_failures_per_account
+AXES_COOLOFF_TIME = timedelta(minutes=env.sign_in_lock_minutes)
 AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_USERNAME_CALLABLE = "core.sign_in.tried_account"
 AXES_CLIENT_IP_CALLABLE = "core.sign_in.tried_from"
 AXES_LOCKOUT_CALLABLE = "core.sign_in.locked_out"
@@ -114,6 +116,9 @@ AXES_SENSITIVE_PARAMETERS = ["username", "password", "csrfmiddlewaretoken", "nex
 AXES_DISABLE_ACCESS_LOG = True  # the audit log tells
 AXES_ENABLE_ADMIN = False  # core.admin has a page
 AXES_VERBOSE = False
+SIGN_IN_FAILURES_PER_ADDRESS = env.sign_in_failures_per_address
+SIGN_IN_RATE_PER_ACCOUNT = env.sign_in_rate_per_account
+SIGN_IN_RATE_PER_ADDRESS = env.sign_in_rate_per_address
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware is there, as core.sign_in.LockOutMiddleware
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

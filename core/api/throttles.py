@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from core.audit.actors import client_address
+from core.audit.actors import address_range
 from core.counters import count
 
 if TYPE_CHECKING:  # DRF's views import this module, as that of the default throttle
@@ -50,32 +49,30 @@ class CallerThrottle(Throttle):
     def subject(self, request: Request) -> str | None:
         if request.user is not None and request.user.is_authenticated:
             return str(request.user.pk)
-        return address_range(request)
+        return address_range(request._request)
 
 
 class AddressThrottle(Throttle):
     """Attempts to sign in from one address."""
 
     scope = "sign-in-address"
-    per_minute = 60
+
+    def __init__(self) -> None:
+        self.per_minute = settings.SIGN_IN_RATE_PER_ADDRESS
 
     def subject(self, request: Request) -> str | None:
-        return address_range(request)
+        return address_range(request._request)
 
 
 class AccountThrottle(Throttle):
     """Attempts to sign in to one account from anywhere. Its tokens and sessions go on working."""
 
     scope = "sign-in-account"
-    per_minute = 10
+
+    def __init__(self) -> None:
+        self.per_minute = settings.SIGN_IN_RATE_PER_ACCOUNT
 
     def subject(self, request: Request) -> str | None:
         data = request.data
         name = data.get("username") if isinstance(data, dict) else None
         return sha256(name.casefold().encode()).hexdigest() if isinstance(name, str) else None
-
-
-def address_range(request: Request) -> str:
-    """The caller's address; of IPv6 the network of a household, in which addresses cost nothing."""
-    address = client_address(request._request)
-    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

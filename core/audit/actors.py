@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +74,12 @@ def client_address(request: HttpRequest) -> str:
         return ""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)
+
+
+def address_range(request: HttpRequest) -> str:
+    """The caller's address; of IPv6 the network of a household, in which addresses cost nothing."""
+    address = client_address(request)
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
 def _credential(request: HttpRequest, token: Any) -> tuple[Via, str]:

@@ -233,21 +233,86 @@ def test_attempts_at_one_account_are_counted(ann: User, one_proxy: None) -> None
     assert sign_in_from("192.0.2.99", "bob") == 400
 
 
-def test_attempts_from_one_address_are_counted(db: None, one_proxy: None) -> None:
-    statuses = [sign_in_from("192.0.2.7", f"user{n}") for n in range(61)]
-    assert statuses == [400] * 60 + [429]
+@pytest.fixture
+def small_limits(settings: Settings) -> None:
+    settings.SIGN_IN_RATE_PER_ADDRESS = 8
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 0
+
+
+def test_attempts_from_one_address_are_counted(
+    db: None, one_proxy: None, small_limits: None
+) -> None:
+    statuses = [sign_in_from("192.0.2.7", f"user{n}") for n in range(9)]
+    assert statuses == [400] * 8 + [429]
     assert sign_in_from("192.0.2.8", "other") == 400
 
 
-def test_a_household_of_ipv6_is_one_address(db: None, one_proxy: None) -> None:
-    statuses = [sign_in_from(f"2001:db8::{n:x}", f"user{n}") for n in range(61)]
-    assert statuses == [400] * 60 + [429]
+def test_a_household_of_ipv6_is_one_address(db: None, one_proxy: None, small_limits: None) -> None:
+    statuses = [sign_in_from(f"2001:db8::{n:x}", f"user{n}") for n in range(9)]
+    assert statuses == [400] * 8 + [429]
     assert sign_in_from("2001:db8:0:1::1", "other") == 400
 
 
-def test_addresses_cannot_be_made_up(db: None) -> None:
-    statuses = [sign_in_from(f"192.0.2.{n}", f"user{n}") for n in range(61)]
-    assert statuses == [400] * 60 + [429]
+def test_addresses_cannot_be_made_up(db: None, small_limits: None) -> None:
+    statuses = [sign_in_from(f"192.0.2.{n}", f"user{n}") for n in range(9)]
+    assert statuses == [400] * 8 + [429]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "elsewhere"),
+    [("192.0.2.7", "192.0.2.8"), ("2001:db8::{:x}", "2001:db8:0:1::1")],
+)
+def test_one_password_over_many_accounts_locks_the_address_out(
+    ann: User, one_proxy: None, client: Client, addresses: str, elsewhere: str
+) -> None:
+    for number in range(49):
+        assert sign_in_from(addresses.format(number), f"user{number % 30}") == 400
+    assert sign_in_from(addresses.format(49), "user49") == 429, "the fiftieth failure"
+    here = {"X-Forwarded-For": addresses.format(50)}
+    right = {"username": "ann", "password": PASSWORD}
+    for door in (TOKEN, SESSION):
+        answer = APIClient().post(door, right, format="json", headers=here)
+        assert (answer.status_code, answer.json()["code"]) == (429, "locked_out")
+    page = client.post("/admin/login/", right, headers=here)
+    assert (page.status_code, page["Retry-After"]) == (429, "900")
+    there = {"X-Forwarded-For": elsewhere}
+    assert APIClient().post(TOKEN, right, format="json", headers=there).status_code == 201
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert APIClient().post(TOKEN, right, format="json", headers=here).status_code == 201
+
+
+def test_the_admin_counts_by_address_too(ann: User, client: Client, settings: Settings) -> None:
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 3
+    User.objects.update(is_staff=True)
+    for number in range(2):
+        wrong = {"username": f"user{number}", "password": WRONG}
+        assert client.post("/admin/login/", wrong).status_code == 200
+    assert client.post("/admin/login/", {"username": "b", "password": WRONG}).status_code == 429
+    assert (
+        client.post("/admin/login/", {"username": "ann", "password": PASSWORD}).status_code == 429
+    )
+
+
+def test_an_office_behind_one_address_goes_on(ann: User, settings: Settings) -> None:
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 10
+    settings.SIGN_IN_RATE_PER_ACCOUNT = 0
+    for _ in range(20):  # a program with an old password
+        sign_in("robot", WRONG)
+    for _ in range(4):  # forgetful, and successful in the end
+        for _ in range(3):
+            assert sign_in("ann", WRONG).status_code == 400
+        assert sign_in().status_code == 201
+    assert sign_in("robot", WRONG).status_code == 429
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 0
+    assert [sign_in(f"user{n}", WRONG).status_code for n in range(12)] == [400] * 12
+
+
+def test_a_token_goes_on_where_an_address_is_locked_out(ann: User, settings: Settings) -> None:
+    settings.SIGN_IN_FAILURES_PER_ADDRESS = 1
+    api = signed_in(ann, Scope.READ)
+    assert sign_in("bob", WRONG).status_code == 429
+    assert sign_in().status_code == 429
+    assert api.get("/api/v1/me").status_code == 200
 
 
 def test_processes_count_together(fresh_counts: None) -> None:
