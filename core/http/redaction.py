@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable
 from html.entities import codepoint2name
+from string import ascii_letters, digits
 from typing import Any
 
 from core.errors import PlatformError, Problem
@@ -14,6 +14,9 @@ from core.errors import PlatformError, Problem
 REDACTED = "[secret]"
 
 _PLAIN = re.compile(r"[A-Za-z0-9]", re.ASCII)
+_BASE64 = ascii_letters[26:] + ascii_letters[:26] + digits + "+/"
+_URL_SAFE = _BASE64[:62] + "-_"
+_LINE_BREAK = r"\s*+"  # as mail, PEM and the tools of the command line write it
 _JSON_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
@@ -70,24 +73,37 @@ def spelt(value: str) -> str:
 
 
 def encoded(value: str) -> set[str]:
-    """Patterns of the value in hexadecimal and in base64, and with every letter escaped.
-
-    In base64 a value looks different at each of three offsets, and its neighbours share the
-    characters at its ends: the patterns are of what lies between.
-    """
+    """Patterns of the value in hexadecimal and in base64, and with every letter escaped."""
     raw = value.encode("utf-8", errors="surrogatepass")
-    found = {
-        encode(b"\0" * shift + raw)[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6].decode()
-        for encode in (b64encode, urlsafe_b64encode)
-        for shift in range(3)
-    }
+    found = {in_base64(raw, a, shift) for a in (_BASE64, _URL_SAFE) for shift in range(3)}
     throughout = {
         raw.hex(),
         *("".join(f"{mark}{byte:02x}" for byte in raw) for mark in ("%", "%25", r"\\x")),
         "".join(f"&#0*{ord(character)};" for character in value),
         "".join(f"&#x0*{ord(character):x};" for character in value),
     }
-    return {re.escape(form) for form in found} | {f"(?i:{form})" for form in throughout}
+    return found | {f"(?i:{form})" for form in throughout}
+
+
+def in_base64(raw: bytes, alphabet: str, shift: int) -> str:
+    """A pattern of the bytes in base64, where so many other bytes of their group of 3 come first.
+
+    The characters at both ends may hold bits of what stands beside the value, which may be
+    anything: they go as a whole, so that no bit of the value is left. Lines may be broken anywhere.
+    """
+    before, after = 8 * shift, 8 * (-(shift + len(raw)) % 3)
+    lowest = int.from_bytes(raw, "big") << after
+    highest = lowest | (1 << after) - 1 | ((1 << before) - 1 << after + 8 * len(raw))
+    groups = 4 * ((shift + len(raw) + 2) // 3)
+    characters = []
+    for place in range(before // 6, groups - after // 6):
+        bits = 6 * (groups - 1 - place)
+        low, high = lowest >> bits & 63, highest >> bits & 63
+        # Where they differ is a neighbour's bit.
+        fitting = range(64) if low != high else (low,)
+        either = [spelt(alphabet[n]) for n in fitting if n & ~(low ^ high) == low]
+        characters.append(f"(?:{'|'.join(either)})" if len(either) > 1 else either[0])
+    return _LINE_BREAK.join(characters)
 
 
 def _spellings(character: str) -> set[str]:
