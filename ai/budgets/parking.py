@@ -159,10 +159,6 @@ def _details(error: AIBudgetExhausted) -> dict[str, Any]:
         return {}
     return {
         "budget": str(balance.scope),
-        "hard_limit_usd": str(balance.hard),
-        "counted_usd": str(balance.counted),
-        "reserved_usd": str(balance.reserved),
-        "needed_usd": str(error.amount),
         "resumes": "when the limit is raised"
         if balance.scope == BudgetScope.RUN
         else "when the limit is raised, or when the day ends (UTC)",

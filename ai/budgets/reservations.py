@@ -53,6 +53,13 @@ PATIENCE = 20.0
 _GRACE = timedelta(seconds=60)  # beyond a call's own time limit
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds
 _PLACES = Decimal(1).scaleb(-10)
+_WHOSE = {
+    "platform": "the platform's AI budget of today",
+    "organisation": "the organisation's AI budget of today",
+    "workflow": "the workflow's AI budget of today",
+    "user": "the user's AI budget of today",
+    "run": "the run's AI budget",
+}
 _OPEN = (ReservationState.RESERVED, ReservationState.UNCONFIRMED)
 
 
@@ -156,7 +163,7 @@ def reserve(
         left = deadline - time.monotonic()
         if left <= 0 or any(_is_spent(balance, amount) for balance in short):
             metrics.budget_refusals.labels(short[0].scope).inc()
-            raise AIBudgetExhausted(_told(short[0], amount), amount=amount, balance=short[0])
+            raise AIBudgetExhausted(_told(short[0]), amount=amount, balance=short[0])
         reports.tell(Phase.WAITING_FOR_BUDGET)
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 # nosec B311 # jitter
         pause = min(pause * 2, _LONGEST_PAUSE)
@@ -236,19 +243,9 @@ def _is_spent(balance: Balance, amount: Decimal) -> bool:
     return balance.hard is not None and balance.counted + amount > balance.hard
 
 
-def _told(balance: Balance, amount: Decimal) -> str:
-    what = {
-        "platform": "the platform's AI budget of today",
-        "organisation": "the organisation's AI budget of today",
-        "workflow": "the workflow's AI budget of today",
-        "user": "the user's AI budget of today",
-        "run": "the run's AI budget",
-    }[balance.scope]
-    kept = f", ${balance.reserved:.4f} reserved" if balance.reserved else ""
-    return (
-        f"The call may cost up to ${amount:.4f}: too much for {what}, "
-        f"${balance.hard:.4f} (${balance.counted:.4f} counted{kept})."
-    )
+def _told(balance: Balance) -> str:
+    # Without figures: whoever may run a workflow need not know what its organisation spends.
+    return f"The call may cost more than {_WHOSE[balance.scope]} has left."
 
 
 def _reconnecting(act: Callable[[], _Result]) -> _Result:

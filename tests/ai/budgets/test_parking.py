@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +16,16 @@ from pytest_django import Settings
 from ai.budgets import accounts, parking, reservations
 from ai.budgets.models import AIBudget, AIBudgetReservation, AIBudgetWait, ReservationState
 from ai.models import AIStepExecution
-from core.models import Organisation
-from core.organisations import personal_organisation
+from core.models import Organisation, Role
+from core.organisations import add_member, personal_organisation
 from engine.diagnosis import reasons
 from engine.errors import NotWaiting
 from engine.models import StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
+from engine.workflows import create_workflow
 from tests.ai.budgets.payers import figures, limit, payer, reserve
 from tests.ai.endpoint import KEY, Endpoint, completion
-from tests.support.cast import Cast, work
+from tests.support.cast import Cast, member, work
 from tests.support.workers import Worker, finish, wait_until
 from tests.support.workflows import definition, start, step
 
@@ -77,8 +79,7 @@ def test_a_parked_step_says_why(cast: Cast, parked: WorkflowExecution) -> None:
     waiting = api.get(f"/api/v1/executions/{parked.id}/steps/two").json()["waiting"]
     assert waiting["kind"] == "budget"
     assert waiting["details"]["budget"] == "organisation"
-    assert D(waiting["details"]["hard_limit_usd"]) == D("0.006")
-    assert "organisation's AI budget of today, $0.0060" in waiting["title"]
+    assert "the organisation's AI budget of today" in waiting["title"]
     address = f"/api/v1/executions/{parked.id}/steps/two/answer"
     answer = api.post(address, {"answer": {}}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")
@@ -86,6 +87,33 @@ def test_a_parked_step_says_why(cast: Cast, parked: WorkflowExecution) -> None:
         WorkflowEngine().answer_step(parked.id, "two", {}, user=cast.owner.user)
     health = cast.anonymous.get("/health").json()["parts"]["ai_budgets"]
     assert (health["state"], health["steps_waiting"]) == ("ok", 1)
+
+
+def test_who_runs_a_workflow_learns_no_figure_of_the_budget(cast: Cast, endpoint: Endpoint) -> None:
+    limit("0.0061", organisation=cast.team)
+    runner = member("runner")
+    add_member(organisation=cast.team, user=runner.user, role=Role.RUNNER)
+    document = TWO | {"name": "Two"}
+    shared = create_workflow(
+        document=document, owner=cast.owner.user, organisation=cast.team, is_shared=True
+    )
+    run = work(start(shared, user=runner.user))
+    assert waiting_step(run).waiting_for == "budget"
+    at = f"/api/v1/executions/{run.id}"
+    shown = [runner.api.get(f"{at}{rest}") for rest in ("", "/waiting", "/steps/two", "/events")]
+    body = {"organisation": str(cast.team.id), "prompt": "Say more"}
+    shown.append(runner.api.post("/api/v1/ai/steps/execute", body, format="json"))
+    assert [answer.status_code for answer in shown] == [200, 200, 200, 200, 429]
+    refused, waiting = shown[-1].json(), shown[2].json()["waiting"]
+    assert refused["code"] == "ai_budget_exhausted"
+    assert not re.search(r"\d", f"{refused} {waiting['title']} {waiting['details']}")
+    told = " ".join(answer.content.decode() for answer in shown)
+    assert not [word for word in ("$", "0061", "hard_limit", "counted", "needed") if word in told]
+    budgets = runner.api.get("/api/v1/ai/budgets").json()["results"]
+    usage = runner.api.get("/api/v1/ai/budgets/usage").json()["results"]
+    assert (budgets, usage) == ([], [])
+    seen = cast.owner.api.get("/api/v1/ai/budgets/usage?scope=organisation").json()["results"]
+    assert [D(account["spent_usd"]) for account in seen] == [COST], "an admin sees it"
 
 
 def test_the_admin_says_why(cast: Cast, parked: WorkflowExecution) -> None:
