@@ -56,7 +56,7 @@ class Tried:
 
 def saved_step(workflow: Workflow, step_id: str) -> WorkflowStep:
     """A step of the workflow's newest version. Raises UnknownStep."""
-    definition = definitions.parse(workflow.definition)
+    definition = definitions.read(workflow.definition)
     if step_id not in definition.index:
         message = f"The workflow has no step '{step_id[:80]}'."
         raise UnknownStep(message, problems=[Problem("step_id", message)])

@@ -16,6 +16,7 @@ from core.errors import Conflict, InvalidInput, Problem
 from core.fields import Sealed, open_sealed, seal
 from core.http.hosts import parse_host
 from core.http.redaction import Redactor
+from core.http.policy import current_policy
 from core.http.secrets import MIN_LENGTH, Secret, UnknownSecret
 from core.models import Credential, Organisation
 
@@ -49,7 +50,8 @@ def create_credential(
     """Keeps a new secret.
 
     Args:
-        hosts: where it may go, over https unless `http://` stands before a host.
+        hosts: where it may go, over https unless `http://` stands before a host. Each must be one
+            that a step could call, and `*.` stands before a domain of one owner.
 
     Raises:
         InvalidInput, CredentialExists.
@@ -120,10 +122,11 @@ def check(
         problems.append(Problem("hosts", f"a secret goes to 1 to {MAX_HOSTS} hosts"))
     for number, host in enumerate(hosts or ()):
         try:
-            if parse_host(host).host == "*":
-                raise ValueError("a secret goes to hosts that are named, not to all")
+            fault = current_policy().secret_host_fault(parse_host(host))
         except ValueError as error:
-            problems.append(Problem(f"hosts[{number}]", str(error)))
+            fault = str(error)
+        if fault is not None:
+            problems.append(Problem(f"hosts[{number}]", fault))
     if problems:
         raise InvalidInput(problems[0].message, problems=problems)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
 
 from core.errors import Problem
 from core.http import client
-from core.http.errors import UrlRefused
-from core.http.messages import Form, HttpAnswer, HttpRequest, header_fault
+from core.http.errors import RequestRefused, UrlRefused
+from core.http.messages import Form, HttpAnswer, HttpRequest, header_fault, value_fault
+from core.http.policy import current_policy
 from core.http.secrets import SecretText
 from core.http.targets import parse_target
 from engine import credentials, rules, secrets
@@ -21,6 +23,7 @@ QUEUE = "ai"
 """The queue of slow calls, whose workers have threads."""
 # Keys of a configuration that may name secrets.
 _CARRIERS = ("url", "query", "headers", "json", "form", "text")
+_WHOLE_HOST = re.compile(r"[^/]*//[^/?#]*[/?#]")
 # Definitions are read by every member, and are not encrypted.
 _SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-auth-token"}
 SCALAR: JsonObject = {"type": ["string", "number", "boolean"]}
@@ -127,6 +130,27 @@ def problems(config: JsonObject) -> list[Problem]:
         if name.lower() in _SECRET_HEADERS and "${" not in str(value):
             fault = f"the header '{name}' takes a secret: ${{secrets.name}}, not the value itself"
         if fault is not None:
+            found.append(Problem(rules.below("config.headers", [name]), fault))
+    return found
+
+
+def refusals(config: JsonObject) -> list[Problem]:
+    """What the guarded client would refuse here, as far as the configuration tells by itself.
+
+    No name is resolved. Of a URL that is filled in, the host counts if it stands there in full.
+    """
+    found = []
+    (is_literal, begin), *rest = rules.split_template(config["url"])
+    if is_literal and (not rest or _WHOLE_HOST.match(begin)):
+        try:
+            current_policy().check(parse_target(begin))
+        except RequestRefused as error:
+            found.append(Problem("config.url", error.message))
+    for name, value in config.get("headers", {}).items():
+        # What is filled in may be anything: here it is a letter.
+        parts = rules.split_template(value) if isinstance(value, str) else ()
+        fixed = "".join(text if is_literal else "x" for is_literal, text in parts)
+        if (fault := value_fault(name, fixed)) is not None:
             found.append(Problem(rules.below("config.headers", [name]), fault))
     return found
 

@@ -6,13 +6,32 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from core.errors import Problem
 from engine import parsing, registry
-from engine.definition import WorkflowDefinition, WorkflowStep
+from engine.definition import InvalidDefinition, WorkflowDefinition, WorkflowStep
 from engine.models import WorkflowExecution, WorkflowVersion
 
 
 def parse(document: Any) -> WorkflowDefinition:
-    """The definition in a JSON document. Raises InvalidDefinition."""
+    """The definition in a JSON document that somebody gives.
+
+    Raises:
+        InvalidDefinition: also for what this deployment would refuse when a step runs.
+    """
+    executors = registry.executors()
+    definition = read(document)
+    problems = [
+        Problem(f"steps[{step.position}].{problem.path}", f"step '{step.id}': {problem.message}")
+        for step in definition.steps
+        for problem in executors[step.step_type].refusals(step)
+    ]
+    if problems:
+        raise InvalidDefinition(problems=problems[:100])
+    return definition
+
+
+def read(document: Any) -> WorkflowDefinition:
+    """The definition in a JSON document that was parsed when it was stored."""
     return parsing.parse(document, executors=registry.executors())
 
 
@@ -24,7 +43,7 @@ def parse_step(document: Any) -> WorkflowStep:
 @lru_cache(maxsize=32)
 def load(version_id: UUID) -> WorkflowDefinition:
     """The definition of a stored version."""
-    return parse(WorkflowVersion.objects.values_list("definition", flat=True).get(id=version_id))
+    return read(WorkflowVersion.objects.values_list("definition", flat=True).get(id=version_id))
 
 
 def of_run(execution_id: UUID) -> WorkflowDefinition:

@@ -145,6 +145,13 @@ class WorkflowStepExecutor(ABC):
         """
         return []
 
+    def refusals(self, step: WorkflowStep) -> list[Problem]:
+        """What this deployment would refuse when the step runs; paths are relative to the step.
+
+        Asked of new definitions only: what is stored stays readable when the deployment changes.
+        """
+        return []
+
     def secrets(self, step: WorkflowStep) -> list[tuple[str, str]]:
         """The secrets that the configuration names, as (path relative to the step, name)."""
         return []

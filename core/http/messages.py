@@ -138,16 +138,22 @@ def header_fault(name: str) -> str | None:
     return None
 
 
+def value_fault(name: str, value: str) -> str | None:
+    """Why a step may not send this as the header's value, or None."""
+    if _HEADER_VALUE.fullmatch(value.strip()):
+        return None
+    return f"the value of the header '{name}' is not printable ASCII"
+
+
 def headers_of(headers: Mapping[str, str], revealer: Revealer) -> dict[str, str]:
     """The step's own headers, names in lower case, with secrets. Raises RequestRefused."""
     made: dict[str, str] = {}
     for name, text in headers.items():
-        if (fault := header_fault(name)) is not None:
+        value = revealer.text(text)
+        fault = header_fault(name) or value_fault(name, value)
+        if fault is not None:
             raise RequestRefused(f"{fault[0].upper()}{fault[1:]}.")
-        value = revealer.text(text).strip()
-        if not _HEADER_VALUE.fullmatch(value):
-            raise RequestRefused(f"The value of the header '{name}' is not printable ASCII.")
-        made[name.lower()] = value
+        made[name.lower()] = value.strip()
     return made
 
 

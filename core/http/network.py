@@ -69,11 +69,10 @@ def checked_addresses(
     Raises:
         HostRefused, AddressRefused: by the policy; HostNotFound; HttpTimeout.
     """
-    policy.check_host(target)
+    policy.check(target)
     if target.address is not None:
-        found: Sequence[Address] = [target.address]
-    else:
-        found = _resolved(target, resolver, deadline)
+        return [target.address]
+    found = _resolved(target, resolver, deadline)
     policy.check_addresses(target, found)
     return list(found)
 

@@ -187,6 +187,9 @@ class DataCollectionExecutor(WorkflowStepExecutor):
             for problem in validation.schema_problems(step.config[key], f"config.{key}")
         ]
 
+    def refusals(self, step: WorkflowStep) -> list[Problem]:
+        return calls.refusals(step.config) if step.config["source"] == "url" else []
+
     def answer(self, step: WorkflowStep, context: WorkflowContext, answer: Any) -> StepResult:
         if not isinstance(answer, dict):
             raise InvalidAnswer(problems=[Problem("answer", "an answer is an object")])

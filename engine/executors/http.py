@@ -98,6 +98,9 @@ class HttpExecutor(WorkflowStepExecutor):
             found.append(Problem(f"config.{forms[0]}", "a GET or HEAD request has no body"))
         return found
 
+    def refusals(self, step: WorkflowStep) -> list[Problem]:
+        return calls.refusals(step.config)
+
     def resolve(self, step: WorkflowStep, context: WorkflowContext) -> JsonObject:
         return calls.resolve(step.config, context)
 

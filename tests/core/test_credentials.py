@@ -10,6 +10,7 @@ import pytest
 from django.core import serializers
 from django.db import connection, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from core import credentials
 from core.credentials import (
@@ -152,6 +153,23 @@ def test_further_hosts_need_the_value(kept: Credential) -> None:
         ({"hosts": ["https://a.example/path"]}, "hosts[0]"),
         ({"hosts": ["user@a.example"]}, "hosts[0]"),
         ({"hosts": [""]}, "hosts[0]"),
+        *(
+            ({"hosts": ["a.example", host]}, "hosts[1]")
+            for host in (
+                *(
+                    "*.com",
+                    "*.co.uk",
+                    "*.github.io",
+                    "https://*.COM:443",
+                    "*.internal",
+                    "*.xn--p1ai",
+                ),
+                *("localhost", "http://localhost:8080", "db.localhost", "*.localhost"),
+                *("127.0.0.1", "10.1.2.3:5432", "192.168.0.1", "169.254.169.254", "0.1.2.3"),
+                *("[::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[fd00::1]", "100.64.0.1"),
+                *("127.1", "2130706433", "0x7f.1", "*.0.0.1", "-a.example", "a..example"),
+            )
+        ),
     ],
 )
 def test_what_is_none(given: dict[str, Any], path: str) -> None:
@@ -160,6 +178,28 @@ def test_what_is_none(given: dict[str, Any], path: str) -> None:
     assert [each.path for each in raised.value.problems] == [path]
     if "value" in given and given["value"].strip():
         assert given["value"] not in str(raised.value) + str(raised.value.problems)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("*.example.com", "*.api.example.co.uk", "api.example.com:8443", "http://crm.internal"),
+        *("93.184.216.34", "[2606:2800:220:1::1]", "crm", "*.shop.github.io"),
+    ],
+)
+def test_hosts_that_are_taken(host: str) -> None:
+    credentials.check(hosts=[host])
+
+
+def test_inside_hosts_where_the_deployment_opens_them(settings: Settings) -> None:
+    inside = ["10.20.0.5", "http://localhost:8080"]
+    with pytest.raises(InvalidInput) as raised:
+        credentials.check(hosts=inside)
+    assert [each.path for each in raised.value.problems] == ["hosts[0]", "hosts[1]"]
+    settings.HTTP_ALLOWED_NETWORKS = ["10.20.0.0/16", "127.0.0.0/8"]
+    credentials.check(hosts=inside)
+    with pytest.raises(InvalidInput):
+        credentials.check(hosts=["169.254.169.254"])
 
 
 # -- API

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from core.http.secrets import SecretName, SecretText
 from core.models import User
@@ -15,7 +16,8 @@ from engine.context import WorkflowContext
 from engine.definition import InvalidDefinition
 from engine.models import StepExecution, WorkflowExecution
 from engine.registry import executors
-from tests.support.cast import work
+from engine.workflows import create_workflow
+from tests.support.cast import Cast, work
 from tests.support.web import Received, Web, echo, page, raw, redirect
 from tests.support.workflows import definition, start, step
 
@@ -108,10 +110,91 @@ def test_sources_that_fail(
     "url", ["http://10.0.0.1/", "http://localhost/", "http://[::ffff:127.0.0.1]/"]
 )
 def test_the_inside_is_refused_and_never_tried_again(user: User, url: str) -> None:
-    done = run(definition({**http(url), "retry": {"max_attempts": 5}}), user=user)
+    call = {**http("${inputs.url}"), "retry": {"max_attempts": 5}}
+    done = run(definition(call), user=user, data={"url": url})
     row = StepExecution.objects.get(execution=done)
     assert (row.status, row.attempt) == ("failed", 1)
     assert row.error_code in ("http_address_refused", "http_host_refused")
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "told"),
+    [
+        ({"url": "http://10.0.0.1/"}, "config.url", "private"),
+        ({"url": "https://169.254.169.254/latest/"}, "config.url", "metadata"),
+        ({"url": "http://[::ffff:10.0.0.1]/"}, "config.url", "IPv4 inside IPv6"),
+        ({"url": "http://localhost:80/"}, "config.url", "HTTP_ALLOWED_HOSTS"),
+        ({"url": "http://a.localhost/"}, "config.url", "loopback"),
+        ({"url": "http://10.0.0.1/${inputs.id}"}, "config.url", "private"),
+        ({"url": "http://10.0.0.1?q=${inputs.id}"}, "config.url", "private"),
+        ({"url": "https://api.example:8080/"}, "config.url", "HTTP_ALLOWED_HOSTS"),
+        ({"url": "https://intranet/"}, "config.url", "HTTP_ALLOWED_HOSTS"),
+        *(
+            ({"url": "https://api.example/", "headers": headers}, f"config.headers.{name}", told)
+            for headers, name, told in (
+                ({"X-A": "a\r\nX-B: b"}, "X-A", "not printable ASCII"),
+                ({"X-A": "a\nb"}, "X-A", "not printable ASCII"),
+                ({"X-A": "ü"}, "X-A", "not printable ASCII"),
+                ({"X-A": "a\x7f"}, "X-A", "not printable ASCII"),
+                ({"X-A": "${inputs.id}\r\nX-B: ${inputs.id}"}, "X-A", "not printable ASCII"),
+                ({"Host": "a"}, "Host", "platform's own"),
+            )
+        ),
+        (
+            {"url": "https://api.example/", "headers": {"X-A\r\nX-B": "b"}},
+            'config.headers["X-A\\r\\nX-B"]',
+            "letters, digits",
+        ),
+    ],
+)
+def test_what_the_client_would_refuse_is_refused_when_it_is_given(
+    settings: Settings, cast: Cast, config: dict[str, Any], path: str, told: str
+) -> None:
+    settings.HTTP_ALLOWED_HOSTS, settings.HTTP_ALLOWED_NETWORKS = ["*"], []
+    for found in (
+        {"step_type": "HTTP", "config": config},
+        {"step_type": "DATA_COLLECTION", "config": {"source": "url", "format": "text", **config}},
+    ):
+        document = definition(step("first"), step("call", **found))
+        body = {"definition": document}
+        answer = cast.owner.api.post("/api/v1/workflows", body, format="json")
+        assert answer.status_code == 400, answer.content
+        [problem] = answer.json()["details"]
+        assert problem["path"] == f"steps[1].{path}"
+        assert told in problem["message"]
+        answer = cast.owner.api.post("/api/v1/workflows/validate", body, format="json")
+        assert answer.json()["details"] == [problem]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"url": "https://api.example/"},
+        {"url": "${inputs.base}/a"},
+        {"url": "https://${inputs.host}.example/"},
+        {"url": "http://127.0.0.1:${inputs.port}/"},
+        {"url": "https://93.184.216.34/"},
+        {"url": "https://api.example/", "headers": {"X-A": " ${inputs.id}: b\n"}},
+        {"url": "https://api.example/", "headers": {"X-A": 1, "X-B": "${'ü'}"}},
+    ],
+)
+def test_what_only_the_run_can_tell_is_taken(settings: Settings, config: dict[str, Any]) -> None:
+    settings.HTTP_ALLOWED_NETWORKS = []
+    definitions.parse(definition(step("call", step_type="HTTP", config=config)))
+
+
+def test_a_network_that_is_opened_and_closed_again(
+    user: User, settings: Settings, web: Web
+) -> None:
+    web.pages["/"] = page(b"x")
+    workflow = create_workflow(document=definition(http(web.url())), owner=user)
+    settings.HTTP_ALLOWED_NETWORKS = []
+    with pytest.raises(InvalidDefinition):
+        create_workflow(document=definition(http(web.url())), owner=user)
+    definitions.load.cache_clear()
+    done = work(start(workflow, user=user))
+    row = StepExecution.objects.get(execution=done)
+    assert (row.status, row.error_code) == ("failed", "http_address_refused")
 
 
 def test_filled_in_urls_queries_and_headers(user: User, web: Web) -> None:

@@ -32,7 +32,7 @@ ASK = step(
         "choices": [{"value": "yes", "then": ["on"]}, {"value": "no", "then": ["off"]}],
     },
 )
-ON = step("on", "HTTP", {"url": "http://127.0.0.1:9/nobody", "method": "POST"}, "ask")
+ON = step("on", "HTTP", {"url": "https://nobody.invalid/", "method": "POST"}, "ask")
 OFF = step("off", "TRANSFORM", {"output": {"a": "1"}}, "ask")
 
 
