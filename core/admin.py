@@ -12,12 +12,13 @@ from django.http import HttpRequest
 
 from core import credential_admin
 from core.audit import admin as audit_log
-from core.models import AccessToken, Membership, Organisation, Role, User
+from core.models import AccessToken, Invitation, Membership, Organisation, Role, User
 from core.organisations import LastAdmin, remove_member
 from core.pages import ReadOnly
 
 __all__ = [
     "AccountAdmin",
+    "InvitationAdmin",
     "OrganisationAdmin",
     "RefusedSignInAdmin",
     "TokenAdmin",
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Organisation]
     _UserAdmin = UserAdmin[User]
     _TokenAdmin = admin.ModelAdmin[AccessToken]
+    _InvitationAdmin = admin.ModelAdmin[Invitation]
     _Inline = admin.TabularInline[Membership, Organisation]
     _Formset = forms.BaseInlineFormSet[Membership, Organisation, Any]
 else:  # generic for the type checker only
     _Admin, _Inline, _Formset = admin.ModelAdmin, admin.TabularInline, forms.BaseInlineFormSet
-    _UserAdmin, _TokenAdmin = UserAdmin, admin.ModelAdmin
+    _UserAdmin, _TokenAdmin, _InvitationAdmin = UserAdmin, admin.ModelAdmin, admin.ModelAdmin
 
 
 @admin.register(User)
@@ -110,6 +112,17 @@ class OnlyDeleted(ReadOnly):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         options = self.opts  # type: ignore[attr-defined]
         return request.user.has_perm(f"{options.app_label}.delete_{options.model_name}")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(OnlyDeleted, _InvitationAdmin):
+    """Invitations that nobody has answered; to delete one is to withdraw it."""
+
+    list_display = ("user", "organisation", "role", "invited_by", "created_at")
+    list_select_related = ("user", "organisation")
+    search_fields = ("user__username", "organisation__name")
+    fields = ("organisation", "user", "role", "invited_by", "created_at")
+    list_per_page = 50
 
 
 @admin.register(AccessToken)

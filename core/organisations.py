@@ -73,7 +73,11 @@ def find_account(name: str) -> User:
 
 
 def add_member(*, organisation: Organisation, user: User, role: Role) -> Membership:
-    """Takes the account into the organisation. Raises PersonalOrganisation, AlreadyMember."""
+    """Takes an account that agrees into the organisation (`core.invitations` asks it).
+
+    Raises:
+        PersonalOrganisation, AlreadyMember.
+    """
     if organisation.personal_of_id is not None:
         raise PersonalOrganisation()
     try:

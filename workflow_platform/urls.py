@@ -15,6 +15,7 @@ api_v1 = [
     path("", include("core.api.sessions")),
     path("", include("core.api.tokens")),
     path("", include("core.api.organisations")),
+    path("", include("core.api.invitations")),
     path("", include("engine.api.urls")),
     path("", include("templates.api.urls")),
     path("", include("analytics.api.urls")),

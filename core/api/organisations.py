@@ -23,7 +23,7 @@ from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.models import Membership, Organisation, Role
-from core.organisations import AlreadyMember, LastAdmin, PersonalOrganisation, UnknownAccount
+from core.organisations import LastAdmin
 
 
 class OrganisationSerializer(StrictModelSerializer):
@@ -54,13 +54,6 @@ class MemberSerializer(StrictModelSerializer):
         model = Membership
         fields = ("user_id", "username", "first_name", "last_name", "role", "created_at")
         read_only_fields = fields
-
-
-class NewMemberSerializer(StrictSerializer):
-    account = serializers.CharField(
-        max_length=254, help_text="The user name, or the e-mail address, of an account."
-    )
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
 class ChangedMemberSerializer(StrictSerializer):
@@ -125,6 +118,15 @@ class OrganisationDetail(_OrganisationView, RetrieveAPIView[Organisation]):
         return Response(self.get_serializer(self.get_object()).data)
 
 
+def named_organisation(view: GenericAPIView[Any]) -> Organisation:
+    """The organisation in the path, where the caller's role in it is enough."""
+    user = caller(view)
+    rows = with_role(organisations_for(user), user, organisation="id")
+    found: Organisation = get_object_or_404(rows, id=view.kwargs["organisation_id"])
+    view.check_object_permissions(view.request, found)
+    return found
+
+
 class MemberList(ListAPIView[Membership]):
     """The members of an organisation."""
 
@@ -132,40 +134,11 @@ class MemberList(ListAPIView[Membership]):
     serializer_class = MemberSerializer
 
     def get_queryset(self) -> QuerySet[Membership]:
-        return self._organisation().memberships.select_related("user")
+        return named_organisation(self).memberships.select_related("user")
 
     @extend_schema(tags=["organisations"], summary="List an organisation's members")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
-
-    @extend_schema(
-        tags=["organisations"],
-        summary="Take an account into an organisation",
-        request=NewMemberSerializer,
-        responses={
-            201: MemberSerializer,
-            **refusal(UnknownAccount, AlreadyMember, PersonalOrganisation),
-        },
-    )
-    def post(self, request: Request, organisation_id: UUID) -> Response:
-        organisation = self._organisation()
-        body = NewMemberSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        account = organisations.find_account(body.validated_data["account"])
-        role = Role(body.validated_data["role"])
-        with action(
-            by_request(request), "member.add", account, organisation_id=organisation.id
-        ) as entry:
-            entry.tell(role=role)
-            member = organisations.add_member(organisation=organisation, user=account, role=role)
-        return Response(MemberSerializer(member).data, status=201)
-
-    def _organisation(self) -> Organisation:
-        user = caller(self)
-        rows = with_role(organisations_for(user), user, organisation="id")
-        found: Organisation = get_object_or_404(rows, id=self.kwargs["organisation_id"])
-        self.check_object_permissions(self.request, found)
-        return found
 
 
 class MemberDetail(GenericAPIView[Membership]):

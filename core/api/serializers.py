@@ -85,3 +85,7 @@ class StrictSerializer(StrictFields):
 
 class StrictModelSerializer(StrictFields, serializers.ModelSerializer[Any]):
     """A model serializer that refuses unknown and read-only fields."""
+
+
+class NothingSerializer(StrictSerializer):
+    """An empty body, or an empty object."""

@@ -4,7 +4,7 @@ from core.audit.models import AuditEntry
 from core.models.accounts import User
 from core.models.credentials import Credential
 from core.models.keys import DataKey, Reencryption
-from core.models.organisations import Membership, Organisation, Role
+from core.models.organisations import Invitation, Membership, Organisation, Role
 from core.models.tokens import AccessToken, Scope
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "AuditEntry",
     "Credential",
     "DataKey",
+    "Invitation",
     "Membership",
     "Organisation",
     "Reencryption",

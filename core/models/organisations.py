@@ -102,6 +102,40 @@ class Membership(models.Model):
         return f"{self.user} ({self.role})"
 
 
+class Invitation(models.Model):
+    """That an organisation would have somebody as a member. It gives nothing until it is accepted,
+    and then it is gone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="invitations"
+    )
+    # Without an index of its own: it is the first column of the constraint's.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="invitations",
+        db_index=False,
+    )
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    invited_by = models.CharField(max_length=150, help_text="User name of the admin who asked.")
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+
+    class Meta:
+        db_table = "workflow_invitations"
+        ordering = ("created_at", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("user", "organisation"), name="invitation_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="invitation_role"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
 def found_personal_organisation(user_id: UUID, name: str) -> None:
     """Gives a new account the organisation that it alone is in."""
     organisation = Organisation.objects.create(name=name, personal_of_id=user_id)

@@ -19,6 +19,7 @@ from tests.support.workflows import definition, start, step
 def calling_worker(
     transactional_db: None,
     patient_flush: None,
+    calls_inside: None,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[Worker]:

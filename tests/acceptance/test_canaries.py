@@ -38,7 +38,7 @@ NEEDLES = needles()
 
 @pytest.fixture
 def workers(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calls_inside: None
 ) -> Iterator[list[Path]]:
     """The logs of a worker for functions and of one that calls out, which tells everything."""
     monkeypatch.setenv("HTTP_ALLOWED_HOSTS", "127.0.0.1:*")

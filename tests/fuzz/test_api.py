@@ -56,7 +56,7 @@ MEANING = {
     "POST /api/v1/ai/workflows/optimize": "only a suggestion's id can be applied",
     "POST /api/v1/ai/budgets": "amounts, at least one of them, and what a scope is narrowed by",
     "PATCH /api/v1/ai/budgets/{budget_id}": "amounts, at least one of them",
-    "POST /api/v1/organisations/{organisation_id}/members": "there may be no such account",
+    "POST /api/v1/organisations/{organisation_id}/invitations": "there may be no such account",
 }
 PARAMETERS_OF_MEANING = {
     "cursor": "only links have good ones",
@@ -74,6 +74,7 @@ IDS = {
     "organisation_id": ("organisation_id",),
     "user_id": ("user_id",),
     "budget_id": ("budget_id",),
+    "invitation_id": ("invitation_id",),
     "template_id": ("template_id",),
     "step_id": ("step_id",),
     "account": ("account",),

@@ -38,7 +38,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/auth/tokens": {"scope": "read"},
     "POST /api/v1/organisations": {"name": "New"},
     "PATCH /api/v1/organisations/{organisation_id}": {"name": "New"},
-    "POST /api/v1/organisations/{organisation_id}/members": {"account": "{account}"},
+    "POST /api/v1/organisations/{organisation_id}/invitations": {"account": "{account}"},
     "PATCH /api/v1/organisations/{organisation_id}/members/{user_id}": {"role": "editor"},
     "POST /api/v1/credentials": {
         "organisation": "{organisation}",

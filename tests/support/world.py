@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 
 from ai.budgets.limits import create_budget
 from core.credentials import create_credential
+from core.invitations import invite
 from core.models import Organisation, Role, Scope, User
 from core.organisations import add_member, create_organisation
 from core.tokens import issue_token
@@ -84,12 +85,12 @@ def make_world() -> World:
     load_catalogue()
     return World(
         clients=clients,
-        ours=_objects(ours, users["admin"]),
-        theirs=_objects(theirs, users["other admin"]),
+        ours=_objects(ours, users["admin"], invited=users["outsider"]),
+        theirs=_objects(theirs, users["other admin"], invited=users["outsider"]),
     )
 
 
-def _objects(organisation: Organisation, owner: User) -> Names:
+def _objects(organisation: Organisation, owner: User, *, invited: User) -> Names:
     """Name of a parameter or field -> an id that it may have, all of this organisation."""
     extra = User.objects.create_user(f"extra_{organisation.name}")
     User.objects.create_user(f"new_{organisation.name}")
@@ -108,8 +109,10 @@ def _objects(organisation: Organisation, owner: User) -> Names:
         organisation=organisation, name="crm", value="0123456789", hosts=["crm.example"]
     )
     budget = create_budget(organisation=organisation, scope="run", hard_limit_usd=Decimal(5))
+    invitation = invite(organisation=organisation, user=invited, role=Role.ADMIN, by=owner)
     ids: dict[str, UUID | str | int] = {
         "budget_id": budget.id,
+        "invitation_id": invitation.id,
         "organisation_id": organisation.id,
         "organisation": organisation.id,
         "credential_id": credential.id,

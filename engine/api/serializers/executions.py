@@ -49,10 +49,6 @@ class ExecutionReferenceSerializer(StrictSerializer):
     execution_id = serializers.UUIDField(required=False, help_text="Here or in the query.")
 
 
-class NothingSerializer(StrictSerializer):
-    """An empty body, or an empty object."""
-
-
 class SuccessSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField(help_text="False where the run's state does not allow it.")
 

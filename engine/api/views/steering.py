@@ -11,13 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.serializers import NothingSerializer
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.errors import InvalidInput, Problem
 from core.models import Role
 from engine.api.serializers.executions import (
     ExecutionReferenceSerializer,
-    NothingSerializer,
     SuccessSerializer,
 )
 from engine.api.views.base import find_execution, find_workflow

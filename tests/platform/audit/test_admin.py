@@ -31,8 +31,9 @@ from ai.models import AIStepExecution
 from analytics.models import WorkflowLearningData
 from core.audit.models import AuditEntry, Outcome, Via
 from core.credentials import create_credential
-from core.models import AccessToken, Credential, Organisation, Scope, User
-from core.organisations import personal_organisation
+from core.invitations import invite
+from core.models import AccessToken, Credential, Invitation, Organisation, Role, Scope, User
+from core.organisations import create_organisation, personal_organisation
 from core.tokens import issue_token
 from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
@@ -109,6 +110,12 @@ ROWS: dict[type[Model], Make] = {
     User: lambda user: User.objects.create_user("ann"),
     Organisation: lambda user: Organisation.objects.get(personal_of=user),
     AccessToken: lambda user: issue_token(user=user, scope=Scope.READ)[0],
+    Invitation: lambda user: invite(
+        organisation=create_organisation(name="Team", founder=user),
+        user=User.objects.create_user("bob"),
+        role=Role.VIEWER,
+        by=user,
+    ),
     Credential: lambda user: create_credential(
         organisation=personal_organisation(user), name="crm", value=PASSWORD, hosts=["a.example"]
     ),

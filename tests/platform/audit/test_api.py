@@ -17,8 +17,9 @@ from model_bakery import baker
 from ai.budgets.limits import create_budget
 from core.audit.models import AuditEntry, Outcome, Via
 from core.credentials import create_credential
-from core.models import Scope, User
-from core.organisations import personal_organisation
+from core.invitations import invite
+from core.models import Organisation, Role, Scope, User
+from core.organisations import create_organisation, personal_organisation
 from core.tokens import issue_token
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
@@ -77,6 +78,17 @@ class World:
 
 def _mate(world: World) -> str:
     return f"/organisations/{world.cast.team.id}/members/{world.cast.team_mate.user.id}"
+
+
+def _invitation(world: World, user: User, organisation: Organisation | None = None) -> str:
+    organisation = organisation or world.cast.team
+    made = invite(organisation=organisation, user=user, role=Role.RUNNER, by=world.owner)
+    return f"/organisations/{organisation.id}/invitations/{made.id}"
+
+
+def _own_invitation(world: World) -> str:
+    other = create_organisation(name="Other", founder=world.cast.outsider.user)
+    return "/invitations/" + _invitation(world, world.owner, other).rpartition("/")[2]
 
 
 def _workflow(world: World, method: str, body: Any = None) -> Response:
@@ -189,11 +201,23 @@ CALLS: dict[str, tuple[str, Call]] = {
         "organisation.rename",
         lambda w: w.send("PATCH", f"/organisations/{w.cast.team.id}", {"name": "New"}),
     ),
-    "POST /organisations/{organisation_id}/members": (
-        "member.add",
+    "POST /organisations/{organisation_id}/invitations": (
+        "invitation.create",
         lambda w: w.send(
-            "POST", f"/organisations/{w.cast.team.id}/members", {"account": "outsider"}
+            "POST", f"/organisations/{w.cast.team.id}/invitations", {"account": "outsider"}
         ),
+    ),
+    "DELETE /organisations/{organisation_id}/invitations/{invitation_id}": (
+        "invitation.withdraw",
+        lambda w: w.send("DELETE", _invitation(w, w.cast.outsider.user)),
+    ),
+    "POST /invitations/{invitation_id}/accept": (
+        "invitation.accept",
+        lambda w: w.send("POST", f"{_own_invitation(w)}/accept"),
+    ),
+    "POST /invitations/{invitation_id}/decline": (
+        "invitation.decline",
+        lambda w: w.send("POST", f"{_own_invitation(w)}/decline"),
     ),
     "PATCH /organisations/{organisation_id}/members/{user_id}": (
         "member.change",
