@@ -15,8 +15,8 @@ from core.encryption import Owner
 from core.errors import Conflict, InvalidInput, Problem
 from core.fields import Sealed, open_sealed, seal
 from core.http.hosts import parse_host
-from core.http.redaction import Redactor
 from core.http.policy import current_policy
+from core.http.redaction import Redactor
 from core.http.secrets import MIN_LENGTH, Secret, UnknownSecret
 from core.models import Credential, Organisation
 
