@@ -16,6 +16,7 @@ from ai.calls import MAX_RECORDED, Caller, Lookup
 from ai.models import AIStepExecution
 from ai.pricing import cost_usd
 from ai.providers.base import Completion, Prompt, Provider
+from ai.rows import insert
 from core.errors import PlatformError
 from core.fields import seal
 
@@ -115,7 +116,7 @@ class Attempt:
 
     def _insert(self) -> None:
         # Once, even where the first try was committed and its answer lost.
-        AIStepExecution.objects.bulk_create([self.row], ignore_conflicts=True)
+        insert(self.row)
 
     def _cost(self, completion: Completion) -> Decimal | None:
         if not self.via.endpoint:

@@ -24,6 +24,37 @@ def cost_usd(
 ) -> Decimal | None:
     """The price in US dollars; None, with a warning, where model, endpoint or usage is not known.
 
+    Args:
+        model: as the answer names it; asked: as the request did.
+        endpoint, cached_tokens: as those of `price_usd`.
+    """
+    if prompt_tokens is None or completion_tokens is None:
+        logger.warning("The cost of a call of %r is not known: no usage was reported", model)
+        return None
+    price = price_usd(
+        model=model,
+        asked=asked,
+        endpoint=endpoint,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cached_tokens=cached_tokens,
+    )
+    if price is None:
+        logger.warning("The cost of a call of %r at %s is not known: no price", model, endpoint)
+    return price
+
+
+def price_usd(
+    *,
+    model: str,
+    asked: str = "",
+    endpoint: str,
+    prompt_tokens: int,
+    completion_tokens: int,
+    cached_tokens: int = 0,
+) -> Decimal | None:
+    """What so many tokens cost in US dollars; None where the price is not known.
+
     AI_PRICES comes first, wherever the model runs.
 
     Args:
@@ -32,9 +63,6 @@ def cost_usd(
             unknown one.
         cached_tokens: those of `prompt_tokens` that the endpoint took from its cache.
     """
-    if prompt_tokens is None or completion_tokens is None:
-        logger.warning("The cost of a call of %r is not known: no usage was reported", model)
-        return None
     own = settings.AI_PRICES.get(model) or settings.AI_PRICES.get(asked)
     if own is not None:
         cached = min(cached_tokens, prompt_tokens)
@@ -49,5 +77,4 @@ def cost_usd(
     try:
         return calc_price(usage, model_ref=model, provider_api_url=endpoint).total_price
     except (LookupError, ValueError):
-        logger.warning("The cost of a call of %r at %s is not known: no price", model, endpoint)
         return None

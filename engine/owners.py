@@ -5,7 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from engine.context import RunOwner, WorkflowContext
-from engine.models import Workflow
+from engine.statements import execute
+
+# Every AI step asks for it.
+_ORGANISATION = "SELECT organisation_id FROM workflow_definitions WHERE id = %(workflow)s::uuid"
 
 
 def owner_of(context: WorkflowContext) -> RunOwner:
@@ -22,8 +25,8 @@ def owner_of(context: WorkflowContext) -> RunOwner:
 
 def organisation_of(workflow_id: UUID) -> UUID | None:
     """The organisation that a workflow belongs to."""
-    workflows = Workflow.objects.filter(id=workflow_id)
-    return workflows.values_list("organisation_id", flat=True).first()
+    found = execute(_ORGANISATION, workflow=workflow_id)
+    return found[0][0] if found else None
 
 
 def _uuid(text: str | None) -> UUID | None:

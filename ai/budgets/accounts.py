@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from ai.budgets.models import BudgetScope
@@ -35,10 +35,6 @@ class Account:
     workflow_id: UUID | None = None
     user_id: UUID | None = None
     execution_id: UUID | None = None
-
-    def columns(self) -> dict[str, Any]:
-        """Its row without figures."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def today() -> date:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from decimal import ROUND_CEILING, Decimal
 
-from ai.pricing import cost_usd
+from ai.pricing import price_usd
 from ai.providers.base import Prompt
 
 _PLACES = Decimal(1).scaleb(-10)  # of the columns
@@ -27,7 +27,7 @@ def most_tokens(prompt: Prompt) -> int:
 
 def most_usd(prompt: Prompt, *, endpoint: str) -> Decimal | None:
     """The most that one call may cost, in US dollars; None where the model has no known price."""
-    price = cost_usd(
+    price = price_usd(
         model=prompt.model,
         endpoint=endpoint,
         prompt_tokens=most_tokens(prompt),

@@ -60,6 +60,8 @@ _WHOSE = {
     "user": "the user's AI budget of today",
     "run": "the run's AI budget",
 }
+_MOST_OPENED = 10_000
+_opened: set[str] = set()  # accounts that this process has seen to have rows
 _OPEN = (ReservationState.RESERVED, ReservationState.UNCONFIRMED)
 
 
@@ -223,8 +225,14 @@ def _try(
             attempt=caller.attempt,
         )
 
+    new = [account for account in accounts if account.id not in _opened]
+    if new:
+        statements.open_accounts(new)
+        if len(_opened) > _MOST_OPENED:
+            _opened.clear()
+        _opened.update(account.id for account in new)
     complete, room, balances = ask()
-    if not complete:
+    if not complete:  # opened in a transaction that was rolled back, or deleted since
         statements.open_accounts(accounts)
         complete, room, balances = ask()
     return None if complete and room else balances

@@ -14,10 +14,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from ai.budgets.accounts import Account
-from ai.budgets.models import AIBudgetAccount, BudgetScope
+from ai.budgets.models import BudgetScope
+from engine.statements import execute
 
 _FITS = """
        budget.scope = account.scope
@@ -56,9 +55,9 @@ WITH account AS MATERIALIZED (
     INSERT INTO ai_budget_reservations
            (id, accounts, amount_usd, state, expires_at, ai_model, organisation_id, execution_id,
             step_execution_id, attempt)
-    SELECT %(id)s, %(accounts)s::text[], coalesce(%(amount)s::numeric, 0), 'reserved',
-           statement_timestamp() + %(lease)s, %(model)s, %(organisation)s, %(execution)s,
-           %(step)s, %(attempt)s
+    SELECT %(id)s::uuid, %(accounts)s::text[], coalesce(%(amount)s::numeric, 0), 'reserved',
+           statement_timestamp() + %(lease)s::interval, %(model)s::text,
+           %(organisation)s::uuid, %(execution)s::uuid, %(step)s::uuid, %(attempt)s::int
       FROM verdict
      WHERE verdict.complete AND verdict.room
 )
@@ -69,11 +68,25 @@ SELECT verdict.complete, verdict.room, judged.id, judged.scope, judged.counted, 
  ORDER BY judged.id
 """.replace("<fits>", _FITS)
 
+# In the order of ids, as they are locked.
+_OPEN = """
+INSERT INTO ai_budget_accounts
+       (id, scope, day, organisation_id, workflow_id, user_id, execution_id, spent_usd,
+        unconfirmed_usd, reserved_usd, calls, unpriced_calls, updated_at)
+SELECT id, scope, day, organisation_id, workflow_id, user_id, execution_id, 0, 0, 0, 0, 0,
+       statement_timestamp()
+  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(days)s::date[], %(organisations)s::uuid[],
+              %(workflows)s::uuid[], %(users)s::uuid[], %(executions)s::uuid[])
+       AS account (id, scope, day, organisation_id, workflow_id, user_id, execution_id)
+ ORDER BY id
+    ON CONFLICT DO NOTHING
+"""
+
 _CLOSE = """
 WITH old AS MATERIALIZED (
     SELECT id, state, accounts, amount_usd AS amount
       FROM ai_budget_reservations
-     WHERE id = %(id)s AND state = ANY(%(from)s::text[]) <due>
+     WHERE id = %(id)s::uuid AND state = ANY(%(from)s::text[]) <due>
        FOR NO KEY UPDATE <skip>
 ), closed AS (
     UPDATE ai_budget_reservations AS row
@@ -95,7 +108,7 @@ WITH old AS MATERIALIZED (
                            + CASE %(to)s::text WHEN 'unconfirmed' THEN old.amount ELSE 0 END,
            spent_usd = row.spent_usd + coalesce(%(cost)s::numeric, 0),
            calls = row.calls + CASE %(to)s::text WHEN 'settled' THEN 1 ELSE 0 END,
-           unpriced_calls = row.unpriced_calls + %(unpriced)s,
+           unpriced_calls = row.unpriced_calls + %(unpriced)s::int,
            updated_at = statement_timestamp()
       FROM old
      WHERE row.id IN (SELECT id FROM locked)
@@ -120,11 +133,16 @@ SELECT old.amount, soft.id, soft.scope, soft.organisation_id, soft.counted, soft
    AND NOT EXISTS (SELECT FROM ai_budget_alerts AS alert
                     WHERE alert.account_id = soft.id AND alert.soft_limit_usd = soft.soft)
 """.replace("<fits>", _FITS)
+_CLOSE_ONE = _CLOSE.replace("<due>", "").replace("<skip>", "")
+_CLOSE_DUE = _CLOSE.replace("<due>", "AND expires_at <= statement_timestamp()").replace(
+    "<skip>", "SKIP LOCKED"
+)
 
 _ROOM = """
 SELECT account.id, coalesce(row.spent_usd + row.unconfirmed_usd + row.reserved_usd, 0),
        min(budget.hard_limit_usd)
-  FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[])
+  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(organisations)s::uuid[],
+              %(workflows)s::uuid[], %(users)s::uuid[])
        AS account (id, scope, organisation_id, workflow_id, user_id)
   LEFT JOIN ai_budget_accounts AS row ON row.id = account.id
   JOIN ai_budgets AS budget ON budget.hard_limit_usd IS NOT NULL AND <fits>
@@ -160,9 +178,7 @@ class Passed:
 
 def open_accounts(accounts: Sequence[Account]) -> None:
     """Makes the rows of those that have none yet."""
-    AIBudgetAccount.objects.bulk_create(
-        [AIBudgetAccount(**account.columns()) for account in accounts], ignore_conflicts=True
-    )
+    execute(_OPEN, days=[account.day for account in accounts], **_arrays(accounts))
 
 
 def reserve(
@@ -185,9 +201,7 @@ def reserve(
         "lease": lease,
         **columns,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_RESERVE, told)
-        rows = cursor.fetchall()
+    rows = execute(_RESERVE, **told)
     complete, room = rows[0][:2]
     balances = [
         Balance(id=id_, scope=BudgetScope(scope), counted=counted, reserved=reserved, hard=hard)
@@ -217,20 +231,15 @@ def close(
         The amount that was reserved and the soft limits that were passed; None where it was closed
         before.
     """
-    due = "AND expires_at <= statement_timestamp()" if expired_only else ""
-    sql = _CLOSE.replace("<due>", due)
-    sql = sql.replace("<skip>", "SKIP LOCKED" if expired_only else "")
     told: dict[str, Any] = {
         "id": pk,
-        "to": to,
-        "from": list(allowed),
+        "to": str(to),
+        "from": [str(state) for state in allowed],
         "cost": cost,
         "unpriced": unpriced,
         "default": default_soft,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql, told)
-        rows = cursor.fetchall()
+    rows = execute(_CLOSE_DUE if expired_only else _CLOSE_ONE, **told)
     if not rows:
         return None
     passed = [
@@ -249,13 +258,16 @@ def close(
 
 def room(accounts: Sequence[Account]) -> dict[str, Decimal]:
     """Account id -> what may still be reserved, for those of them that a hard limit holds for."""
-    arrays: list[list[Any]] = [
-        [account.id for account in accounts],
-        [str(account.scope) for account in accounts],
-        [account.organisation_id for account in accounts],
-        [account.workflow_id for account in accounts],
-        [account.user_id for account in accounts],
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_ROOM, arrays)
-        return {id_: hard - counted for id_, counted, hard in cursor.fetchall()}
+    rows = execute(_ROOM, **_arrays(accounts))
+    return {id_: hard - counted for id_, counted, hard in rows}
+
+
+def _arrays(accounts: Sequence[Account]) -> dict[str, list[Any]]:
+    return {
+        "ids": [account.id for account in accounts],
+        "scopes": [str(account.scope) for account in accounts],
+        "organisations": [account.organisation_id for account in accounts],
+        "workflows": [account.workflow_id for account in accounts],
+        "users": [account.user_id for account in accounts],
+        "executions": [account.execution_id for account in accounts],
+    }

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import openai
+from openai.types.chat import ChatCompletion
 from opentelemetry import propagate
 
 from ai.errors import (
@@ -82,7 +83,11 @@ class OpenAIProvider:
         client = _client(os.getpid(), self.endpoint, self._api_key)
         if listen is not None:
             return streams.streamed(client, request, timeout=timeout, listen=listen)
-        return client.chat.completions.create(**request, timeout=timeout)
+        # `chat.completions.create` looks each part of a request up in its type hints first, which
+        # takes as long as sending it.
+        return client.post(
+            "/chat/completions", body=request, options={"timeout": timeout}, cast_to=ChatCompletion
+        )
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         # OpenAI's newer models refuse `max_tokens`; other servers do not all know its successor.

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
-from ai import attempts, client, errors, metrics, pricing
+from ai import attempts, client, errors, metrics, pricing, rows
 from ai.client import Caller
 from ai.models import AIStepExecution
 from ai.providers.base import Prompt
@@ -103,6 +104,23 @@ def test_an_unknown_price_is_none(endpoint: Endpoint, caller: Caller) -> None:
     assert client.ask(prompt(), caller=caller).cost_usd is None
     row = AIStepExecution.objects.get()
     assert (row.cost_usd, row.exact_cost_usd) == (None, None)
+
+
+def test_a_row_is_written_once(endpoint: Endpoint, caller: Caller) -> None:
+    client.ask(prompt(), caller=caller)
+    row = AIStepExecution.objects.get()
+    row.response = "Another."
+    rows.insert(row)
+    assert AIStepExecution.objects.get().response == "Fine."
+
+
+def test_a_call_asks_the_database_in_prepared_statements_alone(
+    endpoint: Endpoint, caller: Caller
+) -> None:
+    client.ask(prompt(), caller=caller)
+    with CaptureQueriesContext(connection) as queries:  # which sees those of Django's cursors
+        client.ask(prompt(), caller=caller)
+    assert [query["sql"] for query in queries] == []
 
 
 @pytest.mark.parametrize(

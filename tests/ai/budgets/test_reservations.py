@@ -170,3 +170,11 @@ def test_a_lost_worker_s_reservation_counts_until_somebody_knows_better(
     assert figures("organisation:") == (D("0.15"), ZERO, ZERO)
     states = AIBudgetReservation.objects.values_list("state", flat=True)
     assert set(states) == {ReservationState.SETTLED}
+
+
+def test_accounts_that_are_gone_are_opened_again(team: Organisation) -> None:
+    caller = payer(team)
+    reserve("0.5", caller).settle(D("0.2"))
+    AIBudgetAccount.objects.all().delete()
+    reserve("0.5", caller).settle(D("0.3"))
+    assert figures("organisation:") == (D("0.3"), ZERO, ZERO)
