@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -186,14 +185,13 @@ def test_trees_may_refer_to_themselves() -> None:
     ]
 
 
+@pytest.mark.timeout(60)
 def test_a_dialect_does_not_bring_back_patterns_that_hang() -> None:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "properties": {"a": {"$ref": "#"}, "b": {"pattern": "^(a+)+$"}},
     }
-    started = time.perf_counter()
     assert len(found({"a": {"b": "a" * 50 + "!"}}, schema)) == 1
-    assert time.perf_counter() - started < 5
 
 
 # Alternatives that each lead to all alternatives again: 2 ** 60 ways through.

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -174,13 +175,13 @@ def test_names_without_an_address(ask: Ask, names: Names) -> None:
     assert not raised.value.permanent
 
 
+@pytest.mark.timeout(60)
 def test_a_resolver_that_hangs(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    never = threading.Event()
-    monkeypatch.setattr("core.http.network.resolve", lambda name, port: [never.wait(3)])
-    started = time.monotonic()
+    over = threading.Event()
+    monkeypatch.setattr("core.http.network.resolve", lambda name, port: [over.wait()])
     with pytest.raises(HttpTimeout):
         ask("http://slow.example/", timeout=0.3)
-    assert time.monotonic() - started < 2
+    over.set()
 
 
 def test_the_real_resolver(ask: Ask) -> None:
@@ -344,21 +345,20 @@ def test_too_large(ask: Ask, web: Web, answer: Answer) -> None:
     assert raised.value.permanent
 
 
+@pytest.mark.timeout(60)
 def test_a_bomb_is_not_unpacked(ask: Ask, web: Web) -> None:
-    """100 MB of compressed nothing, sent with no end in sight: it ends after the first bytes."""
+    """Compressed nothing, sent without an end: the client hangs up after the first bytes."""
 
     def bomb(received: Received, connection: socket.socket) -> None:
         packer = zlib.compressobj(9, wbits=31)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
-        for _ in range(100):
-            connection.sendall(packer.compress(b"\0" * 1_000_000))
-        connection.sendall(packer.flush())
+        with suppress(OSError):
+            while not web.stopped.is_set():
+                connection.sendall(packer.compress(b"\0" * 1_000_000))
 
     web.pages["/"] = bomb
-    started = time.monotonic()
     with pytest.raises(AnswerTooLarge):
         ask(web.url())
-    assert time.monotonic() - started < 4
 
 
 def test_exactly_as_large_as_allowed(ask: Ask, web: Web) -> None:
@@ -390,12 +390,11 @@ def drip(head: bytes) -> Answer:
         drip(b"HTTP/1.1 302 Found\r\nLocation: /"),
     ],
 )
+@pytest.mark.timeout(60)
 def test_slow_servers(ask: Ask, web: Web, answer: Answer) -> None:
     web.pages["/"] = answer
-    started = time.monotonic()
     with pytest.raises(HttpTimeout) as raised:
         ask(web.url(), timeout=0.5)
-    assert time.monotonic() - started < 1.5
     assert not raised.value.permanent
     assert "0.5 s" in raised.value.message
 
@@ -418,13 +417,12 @@ def test_the_deployment_s_time_is_the_longest(ask: Ask, web: Web, settings: Sett
         ask(web.url(), timeout=3600)
 
 
+@pytest.mark.timeout(60)
 def test_a_server_that_does_not_read(ask: Ask) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as deaf:
         port = deaf.getsockname()[1]
-        started = time.monotonic()
         with pytest.raises(HttpTimeout):
             ask(f"http://127.0.0.1:{port}/", "POST", form="text", body="x" * 9_000_000, timeout=0.5)
-        assert time.monotonic() - started < 1.5
 
 
 # -- answers that are none
