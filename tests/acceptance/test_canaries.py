@@ -13,6 +13,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+import requests
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
@@ -28,8 +29,10 @@ from engine.models import StepExecution, WorkflowExecution
 from engine.workflows import create_workflow
 from tests.acceptance.canaries import CORE, SCENARIOS, Scenario, canary, needles
 from tests.support.cast import Cast, Member
+from tests.support.serving import Server, serving
+from tests.support.traces import Collector, collecting
 from tests.support.web import Web
-from tests.support.workers import Worker, finish
+from tests.support.workers import Worker, finish, wait_until
 from tests.support.workflows import definition, start, step
 
 EACH = 500 // len(SCENARIOS)
@@ -37,10 +40,22 @@ NEEDLES = needles()
 
 
 @pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as made:
+        yield made
+
+
+@pytest.fixture
 def workers(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calls_inside: None
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    calls_inside: None,
+    collector: Collector,
 ) -> Iterator[list[Path]]:
     """The logs of a worker for functions and of one that calls out, which tells everything."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
     monkeypatch.setenv("HTTP_ALLOWED_HOSTS", "127.0.0.1:*")
     monkeypatch.setenv("HTTP_ALLOWED_NETWORKS", "127.0.0.1/32")
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
@@ -79,6 +94,11 @@ def steps_of(name: str, scenario: Scenario, web: Web, first: int) -> list[dict[s
                     on_error="continue",
                 )
             )
+    if not scenario.code:
+        # A model is asked about what the server said: this is what traces tell of.
+        said = {"prompt": f"What is it? ${{steps.s{first}.output}}"}
+        asked = step("ai", f"s{first}", step_type="AI_GENERATED", config=said, on_error="continue")
+        steps.append(asked)
     return steps
 
 
@@ -111,9 +131,18 @@ def test_nothing_is_found(
     web: Web,
     workers: list[Path],
     admin_client: Client,
+    collector: Collector,
+    tmp_path: Path,
 ) -> None:
     check_that_they_were_sent(runs, web)
+    asked = sum(not scenario.code for scenario in SCENARIOS.values())
+    wait_until(lambda: len(collector.spans()) >= asked, what=f"{asked} spans")
+    with serving(tmp_path, LOG_LEVEL="DEBUG") as server:
+        refused = "\n".join(refusals(cast, server))
     places = {
+        "traces": "\n".join(str(each) for each in collector.received),
+        "refusals": refused,
+        "web log": server.log.read_text(errors="replace"),
         "tables": "\n".join(rows()),
         "plain values": "\n".join(values()),
         "broker": "\n".join(messages()),
@@ -226,6 +255,50 @@ def answers(member: Member, runs: dict[str, WorkflowExecution]) -> Iterator[str]
             yield json.dumps(get(f"executions/{run.id}/steps/{shown['step_id']}"))
     credential = Credential.objects.values_list("id", flat=True)[0]
     yield json.dumps(get(f"credentials/{credential}"))
+
+
+def refusals(cast: Cast, server: Server) -> Iterator[str]:
+    """What a real web server says to requests that hold a secret and cannot be taken."""
+    secret = canary(4)
+    organisation = str(personal_organisation(cast.owner.user).pk)
+    new = {"organisation": organisation, "name": "new", "value": secret, "hosts": ["a.example"]}
+    kept = Credential.objects.order_by("name")[0]
+    header = {"url": "https://a.example/", "headers": {"Authorization": f"Bearer {secret}"}}
+    typed = {"username": secret, "password": secret}
+    requests_ = [
+        *(
+            ("POST", "credentials", new | wrong, {400, 404, 409})
+            for wrong in (
+                {"hosts": ["*.com"]}, {"hosts": []}, {"name": "a b"}, {"name": kept.name},
+                {"value": [secret]}, {"value": {secret: secret}}, {"value": secret * 500},
+                {"value": f"{secret}\ud800"}, {"values": secret}, {"organisation": cast.team.name},
+            )
+        ),
+        ("PATCH", f"credentials/{kept.pk}", {"value": secret, "hosts": ["*"]}, {400}),
+        ("PATCH", f"credentials/{kept.pk}", {"value": [secret]}, {400}),
+        ("PUT", f"credentials/{kept.pk}", {"value": secret}, {405}),
+        ("POST", "credentials", json.dumps(new)[:-1], {400}),
+        ("POST", "credentials", json.dumps(new) + "x", {400}),
+        ("POST", "workflows", {"definition": definition(_http(header))}, {400}),
+        ("POST", "auth/token", typed, {400}),
+        ("POST", "auth/session", typed, {403}),
+    ]  # fmt: skip
+    address = f"http://127.0.0.1:{server.port}/api/v1"
+    token = cast.owner.api._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+    for method, path, body, expected in requests_:
+        sent = body if isinstance(body, str) else json.dumps(body)
+        for signed_in in (True, False):
+            headers = {"Content-Type": "application/json"}
+            headers |= {"Authorization": token} if signed_in else {}
+            answer = requests.request(
+                method, f"{address}/{path}", data=sent, headers=headers, timeout=30
+            )
+            assert answer.status_code in expected | ({401} if not signed_in else set()), answer.text
+            yield f"{answer.headers} {answer.text}"
+
+
+def _http(config: dict[str, Any]) -> dict[str, Any]:
+    return step("call", step_type="HTTP", config=config)
 
 
 def pages(client: Client, runs: dict[str, WorkflowExecution]) -> Iterator[str]:

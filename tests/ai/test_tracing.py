@@ -4,58 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent import futures
 from typing import Any
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import (
-    trace_service_pb2,
-    trace_service_pb2_grpc,
-)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ai import client, errors, tracing
 from ai.client import Caller
 from core.ids import uuid7
 from tests.ai.endpoint import Endpoint, completion
+from tests.support.traces import Collector, collecting
 
 pytestmark = pytest.mark.django_db
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.received: list[Any] = []
-
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
-        self.received += request.resource_spans
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-    def spans(self) -> list[Span]:
-        tracing.provider(os.getpid()).force_flush()
-        return [
-            span for each in self.received for scope in each.scope_spans for span in scope.spans
-        ]
-
-
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    made = Collector()
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(made, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "workflow-tests")
-    tracing.provider.cache_clear()
-    try:
-        yield made
-    finally:
-        tracing.provider(os.getpid()).shutdown()
+    with collecting() as made:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "workflow-tests")
         tracing.provider.cache_clear()
-        server.stop(None)
+        try:
+            yield made
+        finally:
+            tracing.provider(os.getpid()).shutdown()
+            tracing.provider.cache_clear()
+
+
+def spans(collector: Collector) -> list[Span]:
+    tracing.provider(os.getpid()).force_flush()
+    return collector.spans()
 
 
 def attributes(found: Any) -> dict[str, Any]:
@@ -76,7 +54,7 @@ def test_a_call_is_a_span_in_its_runs_trace(endpoint: Endpoint, collector: Colle
     asked = client.new_prompt("A secret question", timeout=5.0)
     caller = Caller(agent_type="step", execution_id=run, attempt=2)
     client.ask(asked, caller=caller)
-    (span,) = collector.spans()
+    (span,) = spans(collector)
     assert (span.name, span.kind) == ("chat gpt-4o-mini", Span.SPAN_KIND_CLIENT)
     assert span.trace_id == run.bytes
     found = attributes(span)
@@ -110,7 +88,7 @@ def test_every_call_has_its_own_span(
     settings.AI_RETRIES = 1
     endpoint.answers = [(500, {"error": {"message": "secret"}}), (200, completion())]
     client.ask(client.new_prompt("x", timeout=5.0), caller=Caller(agent_type="tests"))
-    failed, answered = collector.spans()
+    failed, answered = spans(collector)
     assert attributes(failed)["error.type"] == "ai_server_error"
     assert (failed.status.code, answered.status.code) == (2, 0)
     assert b"secret" not in failed.SerializeToString()
