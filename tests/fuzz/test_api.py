@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from core.audit.models import AuditEntry, Outcome
 from core.audit.sealing import seal
 from core.audit.verification import verify
 from tests.fuzz.conftest import FULL
-from tests.support.serving import Server
-from tests.support.world import World, make_world
+from tests.support.serving import Server, serving
+from tests.support.world import PASSWORD, World, make_world
 
 ROOT = Path(__file__).resolve().parents[2]
 DESCRIPTION = ROOT / "docs" / "openapi.json"
@@ -37,6 +38,7 @@ EXAMPLES, SECONDS = (100, 60 * MINUTE) if FULL else (2, 5 * MINUTE)
 # Everywhere else what fits must be taken.
 MEANING = {
     "POST /api/v1/auth/token": "the password may be wrong",
+    "POST /api/v1/auth/session": "the password may be wrong",
     "DELETE /api/v1/auth/session": "a token signs these requests in",
     "POST /api/v1/workflows": "definitions have rules of their own",
     "PUT /api/v1/workflows/{workflow_id}": "definitions have rules of their own",
@@ -79,7 +81,21 @@ IDS = {
     "step_id": ("step_id",),
     "account": ("account",),
 }
-WORDS = {"cron": ["0 6 * * *", "*/5 * * * 1-5"], "timezone": ["UTC", "Europe/Berlin"]}
+# Signing in is tried as often as anything else, not ten times a minute.
+ANY_NUMBER = {
+    "SIGN_IN_FAILURES_PER_ACCOUNT": "1000000",
+    "SIGN_IN_FAILURES_PER_ADDRESS": "0",
+    "SIGN_IN_RATE_PER_ACCOUNT": "0",
+    "SIGN_IN_RATE_PER_ADDRESS": "0",
+}
+CSRF = "c" * 32
+WITH_CSRF = {"POST /api/v1/auth/session": {"Cookie": f"csrftoken={CSRF}", "X-CSRFToken": CSRF}}
+WORDS = {
+    "cron": ["0 6 * * *", "*/5 * * * 1-5"],
+    "timezone": ["UTC", "Europe/Berlin"],
+    "username": ["viewer"],
+    "password": [PASSWORD],
+}
 # Where they go; chance would never hit an id.
 PLACES = {
     **{f"path.{name}": name for name in IDS if name != "account"},
@@ -89,6 +105,8 @@ PLACES = {
     "body.user": "user_id",
     "body.organisation": "organisation_id",
     "body.execution_id": "execution_id",
+    "body.username": "username",
+    "body.password": "password",
     "body.cron": "cron",
     "body.timezone": "timezone",
 }
@@ -115,7 +133,11 @@ def configuration(world: World, token: str) -> dict[str, Any]:
             place: {"dictionary": name, "probability": 0.8} for place, name in PLACES.items()
         },
         "operations": [
-            {"include-name": name, "checks": {"positive_data_acceptance": refusals}}
+            {
+                "include-name": name,
+                "headers": {"Authorization": token, **WITH_CSRF.get(name, {})},
+                "checks": {"positive_data_acceptance": refusals},
+            }
             for name, operation in OPERATIONS.items()
             if may_be_refused(name, operation)
         ],
@@ -164,7 +186,15 @@ def ask(server: Server, folder: Path, config: dict[str, Any], *options: str) -> 
 
 @pytest.mark.timeout(SECONDS + MINUTE)
 @pytest.mark.parametrize("role", ROLES if FULL else ROLES[:1])
-def test_api(role: str, server: Server, tmp_path: Path) -> None:
+def test_api(role: str, transactional_db: None, tmp_path: Path) -> None:
+    with serving(tmp_path, **ANY_NUMBER) as server:
+        walk(role, server, tmp_path)
+    signed_in = AuditEntry.objects.filter(outcome=Outcome.DONE, username="viewer")
+    assert {"session.open", "token.create"} <= set(signed_in.values_list("action", flat=True))
+
+
+def walk(role: str, server: Server, tmp_path: Path) -> None:
+    """Everything as one role; what the server keeps and logs is sound after it."""
     world = make_world()
     other = world.another_token(role)
     phases = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(EXAMPLES))
