@@ -50,6 +50,10 @@ redaction: $(VENV)/development ## Measure how well personal data and secrets are
 evals: $(VENV)/development ## Score workflows drawn up from words, by the configured model and by the offline planner
 	@$(BIN)/python -m evals
 
+.PHONY: model
+model: $(VENV)/development ## A stand-in for a model, to try redaction and budgets without one; MODEL_PORT=11435
+	@$(BIN)/python -m tests.ai.stand_in $(or $(MODEL_PORT),11435)
+
 check: setup lint types layers migrations deploy-check security test ## Everything that CI checks
 
 setup: $(VENV)/development ## Make the virtual environment with everything for the tests
