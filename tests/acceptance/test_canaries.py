@@ -265,15 +265,13 @@ def refusals(cast: Cast, server: Server) -> Iterator[str]:
     kept = Credential.objects.order_by("name")[0]
     header = {"url": "https://a.example/", "headers": {"Authorization": f"Bearer {secret}"}}
     typed = {"username": secret, "password": secret}
-    requests_ = [
-        *(
-            ("POST", "credentials", new | wrong, {400, 404, 409})
-            for wrong in (
-                {"hosts": ["*.com"]}, {"hosts": []}, {"name": "a b"}, {"name": kept.name},
-                {"value": [secret]}, {"value": {secret: secret}}, {"value": secret * 500},
-                {"value": f"{secret}\ud800"}, {"values": secret}, {"organisation": cast.team.name},
-            )
-        ),
+    wrongs: list[dict[str, Any]] = [
+        {"hosts": ["*.com"]}, {"hosts": []}, {"name": "a b"}, {"name": kept.name},
+        {"value": [secret]}, {"value": {secret: secret}}, {"value": secret * 500},
+        {"value": f"{secret}\ud800"}, {"values": secret}, {"organisation": cast.team.name},
+    ]  # fmt: skip
+    asked: list[tuple[str, str, Any, set[int]]] = [
+        *(("POST", "credentials", new | wrong, {400, 404, 409}) for wrong in wrongs),
         ("PATCH", f"credentials/{kept.pk}", {"value": secret, "hosts": ["*"]}, {400}),
         ("PATCH", f"credentials/{kept.pk}", {"value": [secret]}, {400}),
         ("PUT", f"credentials/{kept.pk}", {"value": secret}, {405}),
@@ -285,7 +283,7 @@ def refusals(cast: Cast, server: Server) -> Iterator[str]:
     ]  # fmt: skip
     address = f"http://127.0.0.1:{server.port}/api/v1"
     token = cast.owner.api._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
-    for method, path, body, expected in requests_:
+    for method, path, body, expected in asked:
         sent = body if isinstance(body, str) else json.dumps(body)
         for signed_in in (True, False):
             headers = {"Content-Type": "application/json"}
