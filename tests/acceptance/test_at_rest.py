@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from ai.models import AIStepExecution
+from ai.models import AIStepExecution, AIWorkflowGeneration
 from analytics import services as analytics
 from engine import schedules
 from engine.models import WorkflowExecution, WorkflowSchedule
@@ -56,7 +56,7 @@ GIVEN = ("taken", "prompt", "system", "checked", "title", "details", "error")
 
 
 def canary(name: str) -> str:
-    return f'canary <{name}> "4711"/é'
+    return f'canary <{name}> "Zilpzalp"/é'
 
 
 def spellings(text: str) -> set[str]:
@@ -101,7 +101,7 @@ def test_nothing_that_a_run_was_given_or_returned_is_readable(
     cast: Cast, failed_run: WorkflowExecution
 ) -> None:
     shown = json.dumps([step.output_data for step in failed_run.steps.all()], ensure_ascii=False)
-    assert "4711" in shown, "the canaries went all the way"
+    assert "Zilpzalp" in shown, "the canaries went all the way"
     schedule = WorkflowSchedule.objects.create(
         name="s", workflow=cast.shared, user=cast.owner.user, interval_seconds=60,
         context={"amount": canary("scheduled")},
@@ -111,6 +111,24 @@ def test_nothing_that_a_run_was_given_or_returned_is_readable(
     names = (*GIVEN, "comment", "feedback", "tag", "scheduled")
     readable = [name for name in names if any(text in stored for text in spellings(canary(name)))]
     assert readable == []
-    assert "4711" not in stored
+    assert "Zilpzalp" not in stored
     assert canary("x") not in stored
     assert cast.owner.user.username in stored, "the search finds what is plain"
+
+
+@pytest.mark.parametrize("said", ["Hm.", "If the amount is above 100 the manager approves it."])
+def test_what_models_are_told_outside_of_runs_is_not_readable(
+    cast: Cast, settings: Settings, said: str
+) -> None:
+    settings.OPENAI_API_KEY = ""
+    body = {"requirements": f"{said} {canary('requirements')}"}
+    cast.owner.api.post("/api/v1/workflows/generate", body, format="json")
+    asked = {"prompt": f"Say it: {canary('prompt')}", "context": {"data": {"a": canary("taken")}}}
+    cast.owner.api.post("/api/v1/ai/steps/execute", asked, format="json")
+    [row] = AIWorkflowGeneration.objects.all()
+    assert canary("requirements") in json.dumps(row.requirements, ensure_ascii=False).replace(
+        "\\", ""
+    )
+    stored = everything()
+    for name in ("prompt", "taken", "requirements"):
+        assert not [text for text in spellings(canary(name)) if text in stored], name
