@@ -130,7 +130,8 @@ def decide(step: WorkflowStep, context: WorkflowContext, said: Any) -> StepResul
         if not comment.strip():
             _refuse([Problem("answer.comment", "say what is wrong: the model is told")])
         return StepResult(
-            sent_back={"rejected": [*rejected, {"answer": output["text"], "comment": comment}]}
+            sent_back={"rejected": [*rejected, {"answer": output["text"], "comment": comment}]},
+            told={"verdict": choice, "rejections": len(rejected) + 1},
         )
     if choice == "edit":
         output = output | _as_edited(step, said[key])
@@ -138,6 +139,7 @@ def decide(step: WorkflowStep, context: WorkflowContext, said: Any) -> StepResul
     return StepResult(
         output=output | {"verdict": verdict},
         measurements=measured(UUID(context.metadata["step_execution_id"])),
+        told={"verdict": choice, "rejections": len(rejected)},
     )
 
 

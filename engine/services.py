@@ -170,8 +170,11 @@ class WorkflowEngine:
 
     def answer_step(
         self, execution_id: str | UUID, step_id: str, answer: Any, *, user: User
-    ) -> None:
+    ) -> JsonObject:
         """Gives a waiting step its answer; the run goes on, perhaps with this step once more.
+
+        Returns:
+            What the audit log says of the answer beside whose it is; no payload.
 
         Raises:
             NotWaiting: the step does not wait, or somebody else has just answered it.
@@ -198,6 +201,7 @@ class WorkflowEngine:
         if advance is None:
             raise NotWaiting(f"Step '{step_id}' has just been answered.")
         self.state_manager.send(row.execution_id, definition, advance)
+        return result.told
 
 
 def check_inputs(definition: WorkflowDefinition, data: JsonObject) -> None:

@@ -82,6 +82,8 @@ class StepResult:
         closed: ids of the dependents that do not go on.
         sent_back: of an answer: the step runs again, and finds this as `details` in its row's
             `waiting_data`.
+        told: of an answer: what the audit log says of it. Never payload: words of the step type's
+            own.
     """
 
     output: JsonObject = field(default_factory=dict)
@@ -89,6 +91,7 @@ class StepResult:
     waiting_for: WaitingFor | None = None
     closed: frozenset[str] = frozenset()
     sent_back: JsonObject | None = None
+    told: JsonObject = field(default_factory=dict)
 
 
 class WorkflowStepExecutor(ABC):

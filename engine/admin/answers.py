@@ -114,7 +114,8 @@ def _give(
 ) -> None:
     engine = WorkflowEngine()
     target = WorkflowExecution, step.execution_id
-    with action(by_request(request), "step.answer", target, step=step.step_id):
-        engine.answer_step(step.execution_id, step.step_id, answer, user=operator(request))
+    with action(by_request(request), "step.answer", target, step=step.step_id) as entry:
+        told = engine.answer_step(step.execution_id, step.step_id, answer, user=operator(request))
+        entry.tell(**told)
         model_admin.log_change(request, step, "Answered.")
     messages.success(request, f"Step '{step}' has its answer; the run goes on.")

@@ -164,18 +164,35 @@ def test_a_paused_run_goes_on_when_it_is_resumed(endpoint: Endpoint, user: User)
 
 
 @pytest.mark.usefixtures("fresh_counts")
-def test_who_decided_is_told(cast: Cast, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize(
+    ("said", "status", "rejections"),
+    [
+        ({"choice": "accept"}, "completed", 0),
+        ({"choice": "accept", "comment": "Not for the log."}, "completed", 0),
+        ({"choice": "edit", "text": "Not for the log."}, "completed", 0),
+        ({"choice": "reject", "comment": "Not for the log."}, "ready", 1),
+    ],
+)
+def test_who_decided_what_is_told(
+    cast: Cast, endpoint: Endpoint, said: dict[str, Any], status: str, rejections: int
+) -> None:
     run = work(start(reviewed(schema=None), user=cast.owner.user))
     path = f"/api/v1/executions/{run.id}/steps/judge/answer"
-    said = {"answer": {"choice": "reject", "comment": "No"}}
-    response = cast.owner.api.post(path, said, format="json")
-    assert (response.status_code, response.json()["status"]) == (200, "ready")
+    response = cast.owner.api.post(path, {"answer": said}, format="json")
+    assert (response.status_code, response.json()["status"]) == (200, status)
     told = AuditEntry.objects.get()
-    assert (told.action, told.user_id, told.details["step"]) == (
-        "step.answer",
-        cast.owner.user.id,
-        "judge",
-    )
+    assert (told.action, told.user_id) == ("step.answer", cast.owner.user.id)
+    verdict = {"step": "judge", "verdict": said["choice"], "rejections": rejections}
+    assert told.details == verdict
+
+
+@pytest.mark.usefixtures("fresh_counts")
+def test_a_verdict_that_does_not_fit_is_not_told(cast: Cast, endpoint: Endpoint) -> None:
+    run = work(start(reviewed(schema=None), user=cast.owner.user))
+    path = f"/api/v1/executions/{run.id}/steps/judge/answer"
+    response = cast.owner.api.post(path, {"answer": {"choice": "reject"}}, format="json")
+    assert response.status_code == 400
+    assert not AuditEntry.objects.exists()
 
 
 def test_the_admin_asks_by_its_form(endpoint: Endpoint, user: User, admin_client: Any) -> None:
@@ -189,6 +206,8 @@ def test_the_admin_asks_by_its_form(endpoint: Endpoint, user: User, admin_client
     assert sent.status_code == 302
     row.refresh_from_db()
     assert row.status == "completed"
+    told = AuditEntry.objects.get(action="step.answer").details
+    assert (told["step"], told["verdict"]) == ("judge", "accept")
 
 
 def test_on_a_real_worker(user: User, worker: Worker, ai_worker: Worker) -> None:

@@ -134,10 +134,11 @@ class AnswerView(APIView):
         run = find_execution(self, execution_id)
         body = AnswerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        with action(by_request(request), "step.answer", run, step=step_id):
-            WorkflowEngine().answer_step(
+        with action(by_request(request), "step.answer", run, step=step_id) as entry:
+            told = WorkflowEngine().answer_step(
                 run.id, step_id, body.validated_data["answer"], user=caller(self)
             )
+            entry.tell(**told)
         step = selectors.step(run.id, step_id)
         tell_reading(self, run, step, *STEP_PAYLOADS)
         return Response(StepExecutionSerializer(step).data)
