@@ -22,6 +22,7 @@ class Caller:
         workflow_id, execution_id: of the run.
         step_execution_id: the step's row.
         attempt: the step's attempt, from 1; 0 outside of a run.
+        run_limit_usd: the most that all calls of the run may cost, by its definition.
     """
 
     agent_type: str
@@ -31,6 +32,7 @@ class Caller:
     execution_id: UUID | None = None
     step_execution_id: UUID | None = None
     attempt: int = 0
+    run_limit_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

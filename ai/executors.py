@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from ai.progress.reports import Phase, reporting
 from ai.prompts import FILLED, PromptEngine
 from core.errors import Problem
 from core.json import JsonObject
-from engine import rules, validation
+from engine import definitions, rules, validation
 from engine.context import WorkflowContext
 from engine.definition import WorkflowStep
 from engine.owners import owner_of
@@ -166,7 +167,12 @@ def _caller(agent_type: str, context: WorkflowContext) -> Caller:
         execution_id=owner.execution_id,
         step_execution_id=_uuid(metadata.get("step_execution_id")),
         attempt=metadata.get("attempt", 0),
+        run_limit_usd=_run_limit(owner.execution_id),
     )
+
+
+def _run_limit(execution_id: UUID | None) -> Decimal | None:
+    return None if execution_id is None else definitions.of_run(execution_id).budget_usd
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from core.errors import InvalidInput
@@ -72,6 +73,7 @@ class WorkflowDefinition:
         inputs: JSON Schema of what a run is started with; None: anything.
         outputs: name -> expression of the run's results; None: the outputs of the exits.
         output_reads: ids of the steps that `outputs` reads.
+        budget_usd: the most that the paid calls of a run may cost; None: no limit of its own.
         graph: the dependencies by position.
         index: step id -> position.
     """
@@ -91,6 +93,7 @@ class WorkflowDefinition:
     inputs: JsonObject | None
     outputs: Mapping[str, str] | None
     output_reads: frozenset[str]
+    budget_usd: Decimal | None = None
     graph: Graph
     index: Mapping[str, int]
 

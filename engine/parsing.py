@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import Problem
 from engine import graph as graphs
 from engine import rules, validation
+from engine.budget import parse_budget
 from engine.context import JsonObject
 from engine.definition import (
     DEFAULT_TIMEOUT,
@@ -29,6 +30,7 @@ _RESERVED = (  # words that CEL keeps for itself
     "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
     "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
 )  # fmt: skip
+_DATES = ("created_at", "updated_at")
 _TEXT, _OBJECT, _FLAG, _IDS = "text", "an object", "true or false", "a list of step ids"
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     _TEXT: lambda value: isinstance(value, str),
@@ -39,14 +41,14 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 _DEFINITION_KEYS = {
     "id": _TEXT, "name": _TEXT, "description": _TEXT, "version": _TEXT, "category": _TEXT,
     "entry_points": _IDS, "exit_points": _IDS, "ai_configurable": _FLAG, "created_by": _TEXT,
-    "created_at": _TEXT, "updated_at": _TEXT, "inputs": _OBJECT, "outputs": _OBJECT,
+    **dict.fromkeys(_DATES, _TEXT), "inputs": _OBJECT, "outputs": _OBJECT, "budget": _OBJECT,
 }  # fmt: skip
 _STEP_KEYS = {
     "id": _TEXT, "name": _TEXT, "step_type": _TEXT, "description": _TEXT, "config": _OBJECT,
     "dependencies": _IDS, "ai_generated": _FLAG, "ai_prompt": _TEXT, "validation_rules": _OBJECT,
     "when": _TEXT, "retry": _OBJECT, "on_error": _TEXT, "join": _TEXT, "ai_configurable": _FLAG,
 }  # fmt: skip
-_NULLABLE = {"ai_prompt", "validation_rules", "created_at", "updated_at", "inputs", "outputs"}
+_NULLABLE = {"ai_prompt", "validation_rules", *_DATES, "inputs", "outputs", "budget"}
 _LENGTHS = {"name": 255, "version": 20, "category": 100, "step_type": 50}
 _PLANNED = {
     "compensate_with", "for_each", "loop", "on_worker_lost", "queue", "priority",
@@ -106,13 +108,14 @@ class _Parser:
 
         graph = self.graph(steps, index)
         ids = [step.id for step in steps]
-        entries = tuple(ids[n] for n in graph.roots)
-        exits = tuple(ids[n] for n in graph.sinks)
+        entries, exits = (tuple(ids[n] for n in points) for points in (graph.roots, graph.sinks))
         self.check_points(document, "entry_points", entries, "no dependencies")
         self.check_points(document, "exit_points", exits, "no dependents")
         self.check_reads(steps, graph, index)
         self.check_branches(steps, graph)
         output_reads = self.outputs(document.get("outputs"), index)
+        budget_usd, found = parse_budget(document.get("budget"))
+        self.problems += found
         if document.get("inputs") is not None:
             self.problems += validation.schema_problems(document["inputs"], "inputs")
         self.stop_if_wrong()
@@ -132,6 +135,7 @@ class _Parser:
             inputs=document.get("inputs"),
             outputs=document.get("outputs"),
             output_reads=output_reads,
+            budget_usd=budget_usd,
             graph=graph,
             index=index,
         )
@@ -332,9 +336,7 @@ class _Parser:
             if not isinstance(source, str):
                 self.add(path, "an output is an expression (text)")
                 continue
-            found = rules.check(
-                rules.Expression(path=path, source=source, variables=STEP_VARIABLES)
-            )
+            found = rules.check(rules.Expression(path, source, STEP_VARIABLES))
             self.problems += found
             if not found:
                 reads |= rules.step_references(source)
@@ -378,10 +380,7 @@ def _with_executor(
 ) -> tuple[WorkflowStep, list[Problem]]:
     """The step with what its type tells of it, and what is wrong with its configuration."""
     problems = validation.check_value(step.config, schema=executor.config_schema, path="config")
-    if problems:
-        return step, problems
-    problems = executor.problems(step)
-    if problems:
+    if problems or (problems := executor.problems(step)):
         return step, problems
     expressions = list(executor.expressions(step))
     if step.when is not None:

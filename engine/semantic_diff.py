@@ -34,6 +34,7 @@ _STEP_DEFAULTS: JsonObject = {
 }  # fmt: skip
 _DEFAULTS: JsonObject = {
     "id": "", "description": "", "ai_configurable": True, "inputs": None, "outputs": None,
+    "budget": None,
 }  # fmt: skip
 # They follow from the dependencies, or from saving.
 _DERIVED = {"steps", "entry_points", "exit_points", "created_by", "created_at", "updated_at"}

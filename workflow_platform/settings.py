@@ -223,6 +223,7 @@ SPECTACULAR_SETTINGS = {
         "ExecutionStatus": "engine.models.ExecutionStatus",
         "StepStatus": "engine.models.StepStatus",
         "BudgetScope": "ai.budgets.models.BudgetScope",
+        "BudgetPeriod": "ai.budgets.models.BudgetPeriod",
         "Scope": "core.models.Scope",
     },
 }

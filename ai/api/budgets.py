@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 
 from ai.budgets import limits
 from ai.budgets.errors import BudgetExists, OperatorsBudget
-from ai.budgets.models import AIBudget, AIBudgetAccount, BudgetScope
+from ai.budgets.models import AIBudget, AIBudgetAccount, BudgetPeriod, BudgetScope
 from core.access import RoleTooSmall, organisation_for, organisations_for, with_role
 from core.api.callers import caller
 from core.api.schema import refusal
@@ -53,6 +53,7 @@ class BudgetSerializer(StrictModelSerializer):
             "id",
             "organisation",
             "scope",
+            "period",
             "workflow",
             "user",
             "hard_limit_usd",
@@ -77,8 +78,11 @@ class NewBudgetSerializer(ChangedBudgetSerializer):
     organisation = serializers.UUIDField(
         required=False, help_text="Whose it is; your own organisation where left out."
     )
-    scope = serializers.ChoiceField(
-        choices=_SCOPES, help_text="What has the limit: all but a run for a day, in UTC."
+    scope = serializers.ChoiceField(choices=_SCOPES, help_text="What has the limit.")
+    period = serializers.ChoiceField(
+        required=False,
+        choices=BudgetPeriod.choices,
+        help_text="A day or a month, in UTC; of a run as long as it takes. A day where left out.",
     )
     workflow = serializers.UUIDField(
         required=False, help_text="This workflow alone, or its runs; else each."
@@ -97,11 +101,13 @@ class SpendingSerializer(StrictModelSerializer):
         fields = (
             "id",
             "scope",
+            "period",
             "day",
             "organisation",
             "workflow",
             "user",
             "execution",
+            "limit_usd",
             "spent_usd",
             "unconfirmed_usd",
             "reserved_usd",
@@ -115,7 +121,8 @@ class SpendingSerializer(StrictModelSerializer):
 class AccountFilter(StrictFilterSet):
     organisation = ReferenceFilter(field_name="organisation", visible=organisations_for)
     scope = filters.ChoiceFilter(choices=_SCOPES)
-    day = filters.DateFilter(help_text="In UTC; runs have none.")
+    period = filters.ChoiceFilter(choices=BudgetPeriod.choices)
+    day = filters.DateFilter(help_text="In UTC, a month's first; runs have none.")
 
 
 class _BudgetView(GenericAPIView[AIBudget]):
@@ -165,7 +172,7 @@ class BudgetList(_BudgetView, ListAPIView[AIBudget]):
         ) as entry:
             made = limits.create_budget(organisation=organisation, **named, **given)
             entry.on(made)
-            entry.tell(scope=made.scope, **_told(made))
+            entry.tell(scope=made.scope, period=made.period, **_told(made))
         location = reverse("ai-budget", args=[made.id], request=request)
         shown = BudgetSerializer(self.get_queryset().get(id=made.id))
         return Response(shown.data, status=201, headers={"Location": location})
@@ -224,7 +231,7 @@ class BudgetUsage(ListAPIView[AIBudgetAccount]):
 
     @extend_schema(
         tags=["AI budgets"],
-        summary="List what AI calls have cost, by day and by run",
+        summary="List what AI calls have cost, by day, month and run",
         description="Limits hold for the sum of `spent_usd` (exact costs), `unconfirmed_usd` "
         "(calls that may have been paid for, at their most) and `reserved_usd` (calls under way, "
         "at their most).",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from ai.budgets.models import BudgetScope
+from ai.budgets.models import BudgetPeriod, BudgetScope
 
 
 class Payer(Protocol):
@@ -30,6 +30,7 @@ class Account:
 
     id: str
     scope: BudgetScope
+    period: BudgetPeriod
     day: date | None
     organisation_id: UUID | None = None
     workflow_id: UUID | None = None
@@ -43,18 +44,33 @@ def today() -> date:
 
 
 def accounts_of(payer: Payer, day: date) -> Sequence[Account]:
-    """The accounts of a call on this day, in the order of their ids.
-
-    A call outside of a run, or of nobody's, has fewer.
+    """The accounts of a call on this day, in the order of their ids: of the day, of its month, and
+    of the run. A call outside of a run, or of nobody's, has fewer.
     """
+    months = [
+        replace(
+            account,
+            id=f"month:{account.id.removesuffix(f':{day}')}:{day:%Y-%m}",
+            period=BudgetPeriod.MONTH,
+            day=day.replace(day=1),
+        )
+        for account in _of_day(payer, day)
+    ]
+    found = [*_of_day(payer, day), *months, *_of_run(payer)]
+    return sorted(found, key=lambda account: account.id)
+
+
+def _of_day(payer: Payer, day: date) -> list[Account]:
     organisation, workflow = payer.organisation_id, payer.workflow_id
-    user, run = payer.user_id, payer.execution_id
-    found = [Account(id=f"platform:{day}", scope=BudgetScope.PLATFORM, day=day)]
+    user, period = payer.user_id, BudgetPeriod.DAY
+    platform = f"platform:{day}"
+    found = [Account(id=platform, scope=BudgetScope.PLATFORM, period=period, day=day)]
     if organisation:
         found.append(
             Account(
                 id=f"organisation:{organisation}:{day}",
                 scope=BudgetScope.ORGANISATION,
+                period=period,
                 day=day,
                 organisation_id=organisation,
             )
@@ -64,6 +80,7 @@ def accounts_of(payer: Payer, day: date) -> Sequence[Account]:
             Account(
                 id=f"workflow:{workflow}:{day}",
                 scope=BudgetScope.WORKFLOW,
+                period=period,
                 day=day,
                 organisation_id=organisation,
                 workflow_id=workflow,
@@ -74,21 +91,27 @@ def accounts_of(payer: Payer, day: date) -> Sequence[Account]:
             Account(
                 id=f"user:{user}:{organisation or 'none'}:{day}",
                 scope=BudgetScope.USER,
+                period=period,
                 day=day,
                 organisation_id=organisation,
                 user_id=user,
             )
         )
-    if run:
-        found.append(
-            Account(
-                id=f"run:{run}",
-                scope=BudgetScope.RUN,
-                day=None,
-                organisation_id=organisation,
-                workflow_id=workflow,
-                user_id=user,
-                execution_id=run,
-            )
+    return found
+
+
+def _of_run(payer: Payer) -> list[Account]:
+    if payer.execution_id is None:
+        return []
+    return [
+        Account(
+            id=f"run:{payer.execution_id}",
+            scope=BudgetScope.RUN,
+            period=BudgetPeriod.RUN,
+            day=None,
+            organisation_id=payer.organisation_id,
+            workflow_id=payer.workflow_id,
+            user_id=payer.user_id,
+            execution_id=payer.execution_id,
         )
-    return sorted(found, key=lambda account: account.id)
+    ]

@@ -17,6 +17,8 @@ from ai.budgets.models import (
     AIBudgetAlert,
     AIBudgetReservation,
     AIBudgetWait,
+    BudgetPeriod,
+    BudgetScope,
     ReservationState,
 )
 from analytics.admin import RecordAdmin
@@ -33,12 +35,28 @@ else:  # generic for the type checker only
 class BudgetForm(_Form):
     """Makes operators' budgets; there is one of a kind."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "period" in self.fields:
+            self.fields["period"].required = False
+            self.initial["period"] = self.initial.get("period") if self.instance.pk else ""
+
+    def clean_period(self) -> str:
+        """A run's where nothing is said of a run, else a day."""
+        usual = BudgetPeriod.DAY
+        if self.cleaned_data.get("scope") == BudgetScope.RUN:
+            usual = BudgetPeriod.RUN
+        return str(self.cleaned_data["period"] or usual)
+
     def clean(self) -> None:
         super().clean()
         if not self.instance._state.adding:
             return
         given = self.cleaned_data
-        kind = {name: given.get(name) for name in ("scope", "organisation", "workflow", "user")}
+        kind = {
+            name: given.get(name)
+            for name in ("scope", "period", "organisation", "workflow", "user")
+        }
         if AIBudget.objects.filter(by_operator=True, **kind).exists():
             raise forms.ValidationError(BudgetExists.default_message())
 
@@ -49,15 +67,15 @@ class AIBudgetAdmin(ModelAdmin[AIBudget]):
 
     form = BudgetForm
     list_display = (
-        "scope", "organisation", "workflow", "user", "hard_limit_usd", "soft_limit_usd",
+        "scope", "period", "organisation", "workflow", "user", "hard_limit_usd", "soft_limit_usd",
         "by_operator", "updated_at",
     )  # fmt: skip
-    list_filter = ("scope", "by_operator")
+    list_filter = ("scope", "period", "by_operator")
     list_select_related = ("organisation", "workflow", "user")
     search_fields = ("=id", "organisation__name", "workflow__name", "user__username")
     raw_id_fields = ("organisation", "workflow", "user")
     fields = (
-        "scope", "organisation", "workflow", "user", "hard_limit_usd", "soft_limit_usd",
+        "scope", "period", "organisation", "workflow", "user", "hard_limit_usd", "soft_limit_usd",
         "by_operator", "created_at", "updated_at",
     )  # fmt: skip
     readonly_fields = ("by_operator", "created_at", "updated_at")
@@ -65,7 +83,7 @@ class AIBudgetAdmin(ModelAdmin[AIBudget]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: AIBudget | None = None) -> Any:
         # What it is for stays; its limits change.
-        fixed = ("scope", "organisation", "workflow", "user") if obj is not None else ()
+        fixed = ("scope", "period", "organisation", "workflow", "user") if obj is not None else ()
         return (*self.readonly_fields, *fixed)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -79,14 +97,15 @@ class AIBudgetAccountAdmin(RecordAdmin):
     """What was spent."""
 
     list_display = (
-        "scope", "day", "organisation", "workflow", "user", "spent_usd", "unconfirmed_usd",
-        "reserved_usd", "calls", "unpriced_calls",
+        "scope", "period", "day", "organisation", "workflow", "user", "spent_usd",
+        "unconfirmed_usd", "reserved_usd", "calls", "unpriced_calls",
     )  # fmt: skip
-    list_filter = ("scope", "day")
+    list_filter = ("scope", "period", "day")
     list_select_related = ("organisation", "workflow", "user")
     search_fields = ("id",)
     plain_fields = (
-        "id", "scope", "day", "organisation", "workflow", "user", "execution_id", "spent_usd",
+        "id", "scope", "period", "day", "organisation", "workflow", "user", "execution_id",
+        "limit_usd", "spent_usd",
         "unconfirmed_usd", "reserved_usd", "calls", "unpriced_calls", "updated_at",
     )  # fmt: skip
 

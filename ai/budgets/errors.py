@@ -42,6 +42,13 @@ class AIBudgetExhausted(PlatformError):
         self.balance = balance
 
 
+class AIRunBudgetSpent(PlatformError):
+    """The run has no money left for this call, by the budget of its own definition."""
+
+    code = "ai_run_budget_spent"
+    status = 409
+
+
 class BudgetExists(Conflict):
     """There is a budget for this already: change that."""
 

@@ -12,7 +12,7 @@ from django.db.models.signals import post_delete, post_save
 
 from ai.budgets import parking
 from ai.budgets.errors import BudgetExists, OperatorsBudget
-from ai.budgets.models import AIBudget, AIBudgetAccount
+from ai.budgets.models import AIBudget, AIBudgetAccount, BudgetPeriod, BudgetScope
 from core.access import organisations_for
 from core.errors import InvalidInput, Problem
 from core.models import Membership, Organisation, Role, User
@@ -36,15 +36,21 @@ def create_budget(
     *,
     organisation: Organisation,
     scope: str,
+    period: str | None = None,
     workflow: Workflow | None = None,
     user: User | None = None,
     hard_limit_usd: Decimal | None = None,
     soft_limit_usd: Decimal | None = None,
 ) -> AIBudget:
-    """Sets a limit inside an organisation. Raises InvalidInput, BudgetExists."""
+    """Sets a limit inside an organisation. Raises InvalidInput, BudgetExists.
+
+    Args:
+        period: None: the run for a run's budget, else a day.
+    """
     budget = AIBudget(
         organisation=organisation,
         scope=scope,
+        period=period or (BudgetPeriod.RUN if scope == BudgetScope.RUN else BudgetPeriod.DAY),
         workflow=workflow,
         user=user,
         hard_limit_usd=hard_limit_usd,

@@ -18,13 +18,21 @@ from engine.models import StepExecution, Workflow, WorkflowExecution
 
 
 class BudgetScope(models.TextChoices):
-    """What a budget is for. Each has an account of its own; all but a run's are for a day."""
+    """What a budget is for: each has an account for every day and month, but a run one alone."""
 
-    PLATFORM = "platform", "everything, a day"
-    ORGANISATION = "organisation", "each organisation, a day"
-    WORKFLOW = "workflow", "each workflow, a day"
-    USER = "user", "each user in an organisation, a day"
+    PLATFORM = "platform", "everything"
+    ORGANISATION = "organisation", "each organisation"
+    WORKFLOW = "workflow", "each workflow"
+    USER = "user", "each user in an organisation"
     RUN = "run", "each run"
+
+
+class BudgetPeriod(models.TextChoices):
+    """For how long an account counts."""
+
+    DAY = "day", "a day"
+    MONTH = "month", "a month"
+    RUN = "run", "as long as the run takes"
 
 
 # Which of the columns organisation, workflow and user may narrow a budget of a scope.
@@ -58,6 +66,12 @@ class AIBudget(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.CharField(max_length=20, choices=BudgetScope.choices)
+    period = models.CharField(
+        max_length=10,
+        choices=BudgetPeriod.choices,
+        default=BudgetPeriod.DAY,
+        help_text="Days and months are those of UTC.",
+    )
     # Without indexes: there are few rows, and every reservation reads all of them.
     organisation = models.ForeignKey(
         Organisation,
@@ -99,7 +113,7 @@ class AIBudget(models.Model):
         verbose_name = "AI budget"
         constraints = (
             models.UniqueConstraint(
-                fields=("scope", "organisation", "workflow", "user", "by_operator"),
+                fields=("scope", "period", "organisation", "workflow", "user", "by_operator"),
                 name="ai_budget_once",
                 nulls_distinct=False,
                 violation_error_message="There is a budget for this already: change that.",
@@ -112,13 +126,25 @@ class AIBudget(models.Model):
             models.CheckConstraint(
                 condition=Q(scope__in=BudgetScope.values), name="ai_budget_scope"
             ),
+            models.CheckConstraint(
+                condition=Q(scope="run", period="run")
+                | ~Q(scope="run") & Q(period__in=("day", "month")),
+                name="ai_budget_period",
+                violation_error_message="A run's budget is for the run, others are for a day or a "
+                "month.",
+            ),
         )
 
     def __str__(self) -> str:
-        return self.get_scope_display()
+        if self.scope == BudgetScope.RUN:
+            return self.get_scope_display()
+        return f"{self.get_scope_display()}, {self.get_period_display()}"
 
     def clean(self) -> None:
         """Refuses what its scope has no use for."""
+        if (self.scope == BudgetScope.RUN) != (self.period == BudgetPeriod.RUN):
+            message = "A run's budget is for the run, others are for a day or a month."
+            raise ValidationError({"period": message})
         narrowed = {name for name in ("organisation", "workflow", "user") if self._given(name)}
         for name in sorted(narrowed - NARROWED_BY.get(self.scope, frozenset())):
             raise ValidationError({name: f"A budget for {self} is not narrowed by this."})
@@ -130,14 +156,23 @@ class AIBudget(models.Model):
 
 
 class AIBudgetAccount(models.Model):
-    """What one organisation, workflow, user or run has spent, on a day or at all.
+    """What one organisation, workflow, user or run has spent, on a day, in a month or at all.
 
     No foreign key has a constraint of the database: a reservation must wait for none of these rows.
     """
 
     id = models.CharField(primary_key=True, max_length=150)
     scope = models.CharField(max_length=20, choices=BudgetScope.choices)
-    day = models.DateField(null=True, help_text="In UTC. Empty: a run, however long it takes.")
+    period = models.CharField(max_length=10, choices=BudgetPeriod.choices, default=BudgetPeriod.DAY)
+    day = models.DateField(
+        null=True, help_text="In UTC, a month's first. Empty: a run, however long it takes."
+    )
+    limit_usd = models.DecimalField(
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        help_text="Of a run whose definition has a budget: its hard limit.",
+    )
     organisation = models.ForeignKey(
         Organisation, null=True, on_delete=models.CASCADE, db_constraint=False, related_name="+"
     )

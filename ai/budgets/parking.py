@@ -1,8 +1,9 @@
 """Steps that wait for a budget: parked on no worker, and brought back when there is room.
 
-A step is brought back when a limit is raised or taken away, when a new day begins, and when calls
-under way turn out to cost less than was reserved. Nobody has to answer, and no attempt of the
-step's retry policy is used up. Those that have waited longest come first, no more than may fit.
+A step is brought back when a limit is raised or taken away, when a new day or month begins, and
+when calls under way turn out to cost less than was reserved. Nobody has to answer, and no attempt
+of the step's retry policy is used up. Those that have waited longest come first, no more than may
+fit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from django.db.models.functions import Now
 from ai.budgets import reservations, statements
 from ai.budgets.accounts import accounts_of, today
 from ai.budgets.errors import AIBudgetExhausted
-from ai.budgets.models import AIBudgetReservation, AIBudgetWait, BudgetScope, ReservationState
+from ai.budgets.models import AIBudgetReservation, AIBudgetWait, BudgetPeriod, ReservationState
 from ai.calls import Caller
 from engine import canvas
 from engine.definitions import of_run
@@ -159,7 +160,8 @@ def _details(error: AIBudgetExhausted) -> dict[str, Any]:
         return {}
     return {
         "budget": str(balance.scope),
+        "period": str(balance.period),
         "resumes": "when the limit is raised"
-        if balance.scope == BudgetScope.RUN
-        else "when the limit is raised, or when the day ends (UTC)",
+        if balance.period == BudgetPeriod.RUN
+        else f"when the limit is raised, or when the {balance.period} ends (UTC)",
     }

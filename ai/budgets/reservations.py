@@ -33,7 +33,7 @@ from django.db.models.functions import Now
 from ai import metrics
 from ai.budgets import alerts, bounds, statements
 from ai.budgets.accounts import accounts_of, today
-from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown
+from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown, AIRunBudgetSpent
 from ai.budgets.models import AIBudgetReservation, ReservationState
 from ai.budgets.statements import Balance
 from ai.calls import Caller
@@ -53,13 +53,6 @@ PATIENCE = 20.0
 _GRACE = timedelta(seconds=60)  # beyond a call's own time limit
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds
 _PLACES = Decimal(1).scaleb(-10)
-_WHOSE = {
-    "platform": "the platform's AI budget of today",
-    "organisation": "the organisation's AI budget of today",
-    "workflow": "the workflow's AI budget of today",
-    "user": "the user's AI budget of today",
-    "run": "the run's AI budget",
-}
 _MOST_OPENED = 10_000
 _opened: set[str] = set()  # accounts that this process has seen to have rows
 _OPEN = (ReservationState.RESERVED, ReservationState.UNCONFIRMED)
@@ -119,6 +112,7 @@ def reserved(prompt: Prompt, *, caller: Caller, via: Provider) -> Iterator[Reser
 
     Raises:
         AIBudgetExhausted: a hard limit leaves no room; nothing was sent.
+        AIRunBudgetSpent: no more will come of the budget that the run's definition has.
         AIPriceUnknown: a hard limit holds, and the model has no known price.
     """
     if not via.endpoint:
@@ -165,6 +159,9 @@ def reserve(
         left = deadline - time.monotonic()
         if left <= 0 or any(_is_spent(balance, amount) for balance in short):
             metrics.budget_refusals.labels(short[0].scope).inc()
+            if any(b.own is not None and b.counted + amount > b.own for b in short):
+                # A run's definition never changes: there is nothing to wait for.
+                raise AIRunBudgetSpent()
             raise AIBudgetExhausted(_told(short[0]), amount=amount, balance=short[0])
         reports.tell(Phase.WAITING_FOR_BUDGET)
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 # nosec B311 # jitter
@@ -227,13 +224,13 @@ def _try(
 
     new = [account for account in accounts if account.id not in _opened]
     if new:
-        statements.open_accounts(new)
+        statements.open_accounts(new, run_limit=caller.run_limit_usd)
         if len(_opened) > _MOST_OPENED:
             _opened.clear()
         _opened.update(account.id for account in new)
     complete, room, balances = ask()
     if not complete:  # opened in a transaction that was rolled back, or deleted since
-        statements.open_accounts(accounts)
+        statements.open_accounts(accounts, run_limit=caller.run_limit_usd)
         complete, room, balances = ask()
     return None if complete and room else balances
 
@@ -253,7 +250,8 @@ def _is_spent(balance: Balance, amount: Decimal) -> bool:
 
 def _told(balance: Balance) -> str:
     # Without figures: whoever may run a workflow need not know what its organisation spends.
-    return f"The call may cost more than {_WHOSE[balance.scope]} has left."
+    when = {"day": " of today", "month": " of this month", "run": ""}[balance.period]
+    return f"The call may cost more than the {balance.scope}'s AI budget{when} has left."
 
 
 def _reconnecting(act: Callable[[], _Result]) -> _Result:

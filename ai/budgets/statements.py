@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from ai.budgets.accounts import Account
-from ai.budgets.models import BudgetScope
+from ai.budgets.models import BudgetPeriod, BudgetScope
 from engine.statements import execute
 
 _FITS = """
-       budget.scope = account.scope
+       budget.scope = account.scope AND budget.period = account.period
    AND (budget.organisation_id IS NULL OR budget.organisation_id = account.organisation_id)
    AND (budget.workflow_id IS NULL OR budget.workflow_id = account.workflow_id)
    AND (budget.user_id IS NULL OR budget.user_id = account.user_id)
@@ -28,18 +28,19 @@ _FITS = """
 # An amount that is not known (NULL) has room only where nothing limits it.
 _RESERVE = """
 WITH account AS MATERIALIZED (
-    SELECT id, scope, organisation_id, workflow_id, user_id,
+    SELECT id, scope, period, organisation_id, workflow_id, user_id, limit_usd,
            spent_usd + unconfirmed_usd AS counted, reserved_usd AS reserved
       FROM ai_budget_accounts
      WHERE id = ANY(%(accounts)s::text[])
      ORDER BY id
        FOR NO KEY UPDATE
 ), judged AS MATERIALIZED (
-    SELECT account.id, account.scope, account.counted, account.reserved,
-           min(budget.hard_limit_usd) AS hard
+    SELECT account.id, account.scope, account.period, account.counted, account.reserved,
+           least(min(budget.hard_limit_usd), account.limit_usd) AS hard, account.limit_usd AS own
       FROM account
       LEFT JOIN ai_budgets AS budget ON <fits>
-     GROUP BY account.id, account.scope, account.counted, account.reserved
+     GROUP BY account.id, account.scope, account.period, account.counted, account.reserved,
+              account.limit_usd
 ), verdict AS MATERIALIZED (
     SELECT count(*) = cardinality(%(accounts)s::text[]) AS complete,
            bool_and(hard IS NULL
@@ -61,8 +62,8 @@ WITH account AS MATERIALIZED (
       FROM verdict
      WHERE verdict.complete AND verdict.room
 )
-SELECT verdict.complete, verdict.room, judged.id, judged.scope, judged.counted, judged.reserved,
-       judged.hard
+SELECT verdict.complete, verdict.room, judged.id, judged.scope, judged.period, judged.counted,
+       judged.reserved, judged.hard, judged.own
   FROM verdict
   LEFT JOIN judged ON TRUE
  ORDER BY judged.id
@@ -71,13 +72,15 @@ SELECT verdict.complete, verdict.room, judged.id, judged.scope, judged.counted, 
 # In the order of ids, as they are locked.
 _OPEN = """
 INSERT INTO ai_budget_accounts
-       (id, scope, day, organisation_id, workflow_id, user_id, execution_id, spent_usd,
-        unconfirmed_usd, reserved_usd, calls, unpriced_calls, updated_at)
-SELECT id, scope, day, organisation_id, workflow_id, user_id, execution_id, 0, 0, 0, 0, 0,
-       statement_timestamp()
-  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(days)s::date[], %(organisations)s::uuid[],
-              %(workflows)s::uuid[], %(users)s::uuid[], %(executions)s::uuid[])
-       AS account (id, scope, day, organisation_id, workflow_id, user_id, execution_id)
+       (id, scope, period, day, organisation_id, workflow_id, user_id, execution_id, limit_usd,
+        spent_usd, unconfirmed_usd, reserved_usd, calls, unpriced_calls, updated_at)
+SELECT id, scope, period, day, organisation_id, workflow_id, user_id, execution_id, limit_usd,
+       0, 0, 0, 0, 0, statement_timestamp()
+  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(periods)s::text[], %(days)s::date[],
+              %(organisations)s::uuid[], %(workflows)s::uuid[], %(users)s::uuid[],
+              %(executions)s::uuid[], %(limits)s::numeric[])
+       AS account (id, scope, period, day, organisation_id, workflow_id, user_id, execution_id,
+                   limit_usd)
  ORDER BY id
     ON CONFLICT DO NOTHING
 """
@@ -112,7 +115,7 @@ WITH old AS MATERIALIZED (
            updated_at = statement_timestamp()
       FROM old
      WHERE row.id IN (SELECT id FROM locked)
- RETURNING row.id, row.scope, row.organisation_id, row.workflow_id, row.user_id,
+ RETURNING row.id, row.scope, row.period, row.organisation_id, row.workflow_id, row.user_id,
            row.spent_usd + row.unconfirmed_usd AS counted
 ), soft AS (
     SELECT account.id, account.scope, account.organisation_id, account.counted,
@@ -123,8 +126,8 @@ WITH old AS MATERIALIZED (
     SELECT account.id, account.scope, account.organisation_id, account.counted,
            %(default)s::numeric
       FROM account
-     WHERE account.scope = 'platform'
-       AND NOT EXISTS (SELECT FROM ai_budgets WHERE scope = 'platform')
+     WHERE account.scope = 'platform' AND account.period = 'day'
+       AND NOT EXISTS (SELECT FROM ai_budgets WHERE scope = 'platform' AND period = 'day')
 )
 SELECT old.amount, soft.id, soft.scope, soft.organisation_id, soft.counted, soft.soft
   FROM old
@@ -140,13 +143,14 @@ _CLOSE_DUE = _CLOSE.replace("<due>", "AND expires_at <= statement_timestamp()").
 
 _ROOM = """
 SELECT account.id, coalesce(row.spent_usd + row.unconfirmed_usd + row.reserved_usd, 0),
-       min(budget.hard_limit_usd)
-  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(organisations)s::uuid[],
+       least(min(budget.hard_limit_usd), row.limit_usd)
+  FROM unnest(%(ids)s::text[], %(scopes)s::text[], %(periods)s::text[], %(organisations)s::uuid[],
               %(workflows)s::uuid[], %(users)s::uuid[])
-       AS account (id, scope, organisation_id, workflow_id, user_id)
+       AS account (id, scope, period, organisation_id, workflow_id, user_id)
   LEFT JOIN ai_budget_accounts AS row ON row.id = account.id
-  JOIN ai_budgets AS budget ON budget.hard_limit_usd IS NOT NULL AND <fits>
- GROUP BY account.id, row.spent_usd, row.unconfirmed_usd, row.reserved_usd
+  LEFT JOIN ai_budgets AS budget ON budget.hard_limit_usd IS NOT NULL AND <fits>
+ GROUP BY account.id, row.spent_usd, row.unconfirmed_usd, row.reserved_usd, row.limit_usd
+HAVING least(min(budget.hard_limit_usd), row.limit_usd) IS NOT NULL
 """.replace("<fits>", _FITS)
 
 
@@ -156,13 +160,16 @@ class Balance:
 
     Attributes:
         counted: spent and unconfirmed, in US dollars; reserved: set aside for calls under way.
+        own: the limit that the run's definition sets, which nobody raises.
     """
 
     id: str
     scope: BudgetScope
+    period: BudgetPeriod
     counted: Decimal
     reserved: Decimal
     hard: Decimal | None
+    own: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,9 +183,15 @@ class Passed:
     soft: Decimal
 
 
-def open_accounts(accounts: Sequence[Account]) -> None:
-    """Makes the rows of those that have none yet."""
-    execute(_OPEN, days=[account.day for account in accounts], **_arrays(accounts))
+def open_accounts(accounts: Sequence[Account], *, run_limit: Decimal | None = None) -> None:
+    """Makes the rows of those that have none yet.
+
+    Args:
+        run_limit: that the run's definition sets.
+    """
+    days = [account.day for account in accounts]
+    limits = [run_limit if account.scope == BudgetScope.RUN else None for account in accounts]
+    execute(_OPEN, days=days, limits=limits, **_arrays(accounts))
 
 
 def reserve(
@@ -204,8 +217,16 @@ def reserve(
     rows = execute(_RESERVE, **told)
     complete, room = rows[0][:2]
     balances = [
-        Balance(id=id_, scope=BudgetScope(scope), counted=counted, reserved=reserved, hard=hard)
-        for _, _, id_, scope, counted, reserved, hard in rows
+        Balance(
+            id=id_,
+            scope=BudgetScope(scope),
+            period=BudgetPeriod(period),
+            counted=counted,
+            reserved=reserved,
+            hard=hard,
+            own=own,
+        )
+        for _, _, id_, scope, period, counted, reserved, hard, own in rows
         if id_ is not None
     ]
     return complete, bool(room), balances
@@ -266,6 +287,7 @@ def _arrays(accounts: Sequence[Account]) -> dict[str, list[Any]]:
     return {
         "ids": [account.id for account in accounts],
         "scopes": [str(account.scope) for account in accounts],
+        "periods": [str(account.period) for account in accounts],
         "organisations": [account.organisation_id for account in accounts],
         "workflows": [account.workflow_id for account in accounts],
         "users": [account.user_id for account in accounts],

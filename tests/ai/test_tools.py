@@ -316,7 +316,9 @@ def test_budgets_hold_between_the_rounds(
         ask("tests.say", rounds=20, max_tokens=2_000, timeout=1.0, caller=caller)
     made = len(endpoint.requests)
     assert 1 <= made < 5
-    account = AIBudgetAccount.objects.get(scope="organisation", organisation_id=organisation.pk)
+    account = AIBudgetAccount.objects.get(
+        scope="organisation", period="day", organisation_id=organisation.pk
+    )
     assert account.spent_usd == made * Decimal("0.15")
     assert (account.reserved_usd, account.unconfirmed_usd) == (0, 0)
     assert account.spent_usd <= limit

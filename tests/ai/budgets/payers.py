@@ -23,6 +23,7 @@ def payer(organisation: Organisation, **ids: UUID | None) -> Caller:
 
 
 def limit(usd: str | Decimal, *, scope: str = "organisation", **fields: Any) -> AIBudget:
+    fields.setdefault("period", "run" if scope == "run" else "day")
     return AIBudget.objects.create(scope=scope, hard_limit_usd=Decimal(usd), **fields)
 
 

@@ -48,6 +48,9 @@ def test_a_limit_s_life(cast: Cast) -> None:
         ({"hard_limit_usd": "-1"}, 400, "invalid_input"),
         ({"scope": "organisation", "user": "{mate}"}, 400, "invalid_input"),
         ({"scope": "user", "workflow": "{workflow}"}, 400, "invalid_input"),
+        ({"period": "run"}, 400, "invalid_input"),
+        ({"period": "year"}, 400, "invalid_input"),
+        ({"scope": "run", "period": "month"}, 400, "invalid_input"),
         ({"user": "{outsider}"}, 404, "not_found"),
         ({}, 409, "ai_budget_exists"),
     ],
@@ -71,6 +74,10 @@ def test_operators_limits_are_seen_and_kept(cast: Cast) -> None:
         cast.owner.api.delete(f"{URL}/{budget.id}"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (409, "operators_budget")
+    # A month beside the day.
+    month = post(cast, period="month")
+    assert (month.status_code, month.json()["period"]) == (201, "month")
+    assert post(cast, scope="run").json()["period"] == "run"
     # A limit of their own beside it lowers, never raises.
     assert post(cast, scope="organisation", hard_limit_usd="50").status_code == 201
 
@@ -84,6 +91,9 @@ def test_usage(cast: Cast) -> None:
     assert (run["spent_usd"], run["unconfirmed_usd"], run["calls"], run["day"]) == (
         "0.2000000000", "0.5000000000", 1, None,
     )  # fmt: skip
+    months = cast.owner.api.get(f"{URL}/usage?period=month").json()["results"]
+    assert {row["scope"] for row in months} == {"organisation", "workflow", "user"}
+    assert {row["spent_usd"] for row in months} == {"0.2000000000"}
     whole = cast.owner.api.get(f"{URL}/usage").json()["results"]
     assert {row["scope"] for row in whole} == {"organisation", "workflow", "user", "run"}
     assert cast.team_mate.api.get(f"{URL}/usage").json()["results"] == []

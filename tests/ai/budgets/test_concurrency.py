@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -20,7 +21,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from ai.budgets import reservations
-from ai.budgets.errors import AIBudgetExhausted
+from ai.budgets.errors import AIBudgetExhausted, AIRunBudgetSpent
 from ai.budgets.models import AIBudgetAccount, AIBudgetReservation, ReservationState
 from ai.calls import Caller
 from core.models import Organisation, User
@@ -85,6 +86,42 @@ def test_fifty_workers_spend_the_limit_and_no_more(team: Organisation) -> None:
 
 
 @pytest.mark.timeout(180)
+def test_fifty_workers_within_limits_of_every_kind(team: Organisation, user: User) -> None:
+    """A day, a month, users and runs at once, of which now one and now another is full first."""
+    limit("1.2", organisation=team)
+    limit("1", period="month", organisation=team)
+    limit("0.5", scope="user")
+    users, runs = [uuid4() for _ in range(3)], [uuid4() for _ in range(6)]
+    spent: dict[str, Decimal] = {}
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        ids = {"user_id": users[number % 3], "execution_id": runs[number % 6]}
+        caller = replace(payer(team, **ids), run_limit_usd=D("0.3"))
+        while True:
+            try:
+                reservation = reserve("0.02", caller, patience=60)
+            except (AIBudgetExhausted, AIRunBudgetSpent):
+                return
+            cost = D(chance.randint(1, 200)) / 10_000
+            reservation.settle(cost)
+            with lock:
+                for name in AIBudgetReservation.objects.get(id=reservation.id).accounts:
+                    spent[name] = spent.get(name, D(0)) + cost
+
+    at_once(work)
+    rows = AIBudgetAccount.objects.all()
+    assert {row.id: row.spent_usd for row in rows} == spent
+    assert {row.reserved_usd for row in rows} == {0}
+    most = {"month:organisation": D(1), "organisation": D("1.2"), "user": D("0.5"), "run": D("0.3")}
+    for name, usd in spent.items():
+        kind = next((kind for kind in most if name.startswith(f"{kind}:")), None)
+        assert kind is None or usd <= most[kind], name
+    assert spent[account("month:organisation:").id] >= D("0.9")
+
+
+@pytest.mark.timeout(180)
 def test_accounts_that_cross_never_deadlock(team: Organisation, user: User) -> None:
     """Every call has other accounts in common with every other one."""
     other = create_organisation(name="Other", founder=user)
@@ -122,6 +159,7 @@ KILLED = """
 import os, signal, sys
 import django
 django.setup()
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID

@@ -112,7 +112,8 @@ def test_who_runs_a_workflow_learns_no_figure_of_the_budget(cast: Cast, endpoint
     budgets = runner.api.get("/api/v1/ai/budgets").json()["results"]
     usage = runner.api.get("/api/v1/ai/budgets/usage").json()["results"]
     assert (budgets, usage) == ([], [])
-    seen = cast.owner.api.get("/api/v1/ai/budgets/usage?scope=organisation").json()["results"]
+    query = "scope=organisation&period=day"
+    seen = cast.owner.api.get(f"/api/v1/ai/budgets/usage?{query}").json()["results"]
     assert [D(account["spent_usd"]) for account in seen] == [COST], "an admin sees it"
 
 
@@ -149,6 +150,20 @@ def test_it_goes_on_when_the_limit_is_raised(cast: Cast, parked: WorkflowExecuti
 def test_it_goes_on_when_the_limit_is_taken_away(parked: WorkflowExecution) -> None:
     AIBudget.objects.get().delete()
     assert work(parked).status == "completed"
+
+
+def test_a_budget_in_the_definition_fails_the_step_that_it_has_no_room_for(
+    cast: Cast, endpoint: Endpoint
+) -> None:
+    document = TWO | {"budget": {"hard_limit_usd": 0.006}}
+    run = work(start(document, user=cast.owner.user))
+    assert (run.status, run.error_code) == ("failed", "ai_run_budget_spent")
+    assert len(endpoint.requests) == 1
+    assert figures("run:") == (COST, 0, 0)
+    again = work(start(document, user=cast.owner.user))
+    assert len(endpoint.requests) == 2, "each run has its own"
+    assert again.status == "failed"
+    assert not AIBudgetWait.objects.exists()
 
 
 def test_it_goes_on_the_next_day(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from pytest_django import Settings
 
 from ai.budgets import accounts, reservations
-from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown
+from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown, AIRunBudgetSpent
 from ai.budgets.models import (
     AIBudget,
     AIBudgetAccount,
@@ -119,9 +120,71 @@ def test_each_day_has_accounts_of_its_own(
     with pytest.raises(AIBudgetExhausted, match="the run's"):
         reserve("0.5", caller)
     days: list[date | None] = list(
-        AIBudgetAccount.objects.filter(scope="organisation").values_list("day", flat=True)
+        AIBudgetAccount.objects.filter(scope="organisation", period="day").values_list(
+            "day", flat=True
+        )
     )
     assert days == [tomorrow, tomorrow - timedelta(days=1)]
+
+
+def test_each_month_has_accounts_of_its_own(
+    team: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = payer(team)
+    limit("1", period="month", organisation=team)
+    for day in (date(2026, 1, 30), date(2026, 1, 31)):
+        monkeypatch.setattr(reservations, "today", lambda day=day: day)
+        reserve("0.5", caller).settle(D("0.5"))
+    with pytest.raises(AIBudgetExhausted, match="budget of this month") as refused:
+        reserve("0.1", caller)
+    assert refused.value.balance is not None
+    assert refused.value.balance.period == "month"
+    monkeypatch.setattr(reservations, "today", lambda: date(2026, 2, 1))
+    reserve("0.5", caller).settle(D("0.5"))
+    months = AIBudgetAccount.objects.filter(scope="organisation", period="month").order_by("day")
+    assert [(row.day, row.spent_usd) for row in months] == [
+        (date(2026, 1, 1), 1),
+        (date(2026, 2, 1), D("0.5")),
+    ]
+    days = AIBudgetAccount.objects.filter(scope="organisation", period="day")
+    assert sum(row.spent_usd for row in days) == sum(row.spent_usd for row in months)
+
+
+@pytest.mark.parametrize("scope", ["platform", "organisation", "workflow", "user"])
+def test_every_scope_limits_a_month(team: Organisation, scope: str) -> None:
+    caller = payer(team)
+    limit("9", scope=scope)
+    limit("1", scope=scope, period="month", soft_limit_usd=D("0.5"))
+    reserve("0.9", caller).settle(D("0.9"))
+    with pytest.raises(AIBudgetExhausted):
+        reserve("0.2", caller)
+    assert figures(f"month:{scope}:") == (D("0.9"), 0, 0)
+    [alert] = AIBudgetAlert.objects.all()
+    assert alert.account_id.startswith(f"month:{scope}:")
+
+
+def test_a_runs_definition_limits_it(team: Organisation) -> None:
+    caller = replace(payer(team), run_limit_usd=D(1))
+    reserve("0.6", caller).settle(D("0.6"))
+    open_one = reserve("0.3", caller)
+    with pytest.raises(AIBudgetExhausted):  # another call may turn out to be cheaper
+        reserve("0.2", caller)
+    open_one.settle(D("0.3"))
+    with pytest.raises(AIRunBudgetSpent, match="budget of its own definition") as refused:
+        reserve("0.2", caller)
+    assert refused.value.permanent
+    limit("5", scope="run")  # raises nothing that a definition says
+    with pytest.raises(AIRunBudgetSpent):
+        reserve("0.2", caller)
+    reserve("0.1", caller).settle(D("0.1"))
+    reserve("5", replace(payer(team), run_limit_usd=None))  # another run
+
+
+def test_a_smaller_limit_than_the_definitions_can_be_raised(team: Organisation) -> None:
+    caller = replace(payer(team), run_limit_usd=D(9))
+    limit("1", scope="run")
+    with pytest.raises(AIBudgetExhausted):
+        reserve("2", caller)
 
 
 def test_a_model_without_a_price(team: Organisation) -> None:
