@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ai.optimisation.optimizer import MAX_SUGGESTIONS
 from ai.optimisation.values import Kind
 from core.api.serializers import StrictSerializer
 from engine.api.fields import ObjectField
+from engine.api.serializers.changes import ChangeSerializer
 from engine.api.serializers.workflows import WorkflowVersionSerializer
-from engine.semantic_diff import ChangeKind
-
-
-@extend_schema_field(OpenApiTypes.ANY)
-class AnyField(serializers.JSONField):
-    """Any JSON value."""
 
 
 class WorkflowReferenceSerializer(StrictSerializer):
@@ -57,15 +50,6 @@ class PredictionSerializer(serializers.Serializer[Any]):
     before = serializers.FloatField()
     after = serializers.FloatField()
     basis = serializers.CharField(help_text="Where the numbers come from.")
-
-
-class ChangeSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=get_args(ChangeKind))
-    step = serializers.CharField(help_text="Empty: the whole definition.")
-    path = serializers.CharField()
-    before = AnyField(allow_null=True)
-    after = AnyField(allow_null=True)
-    sentence = serializers.CharField()
 
 
 class SuggestionSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from engine.api.views import definitions, execute, executions, schedules, steering, step_types
+from engine.api.views import (
+    changes,
+    definitions,
+    execute,
+    executions,
+    schedules,
+    steering,
+    step_types,
+)
 from engine.api.views import workflows as views
 
 urlpatterns = [
@@ -21,6 +29,11 @@ urlpatterns = [
         "workflows/<uuid:workflow_id>/versions/<int:number>",
         views.WorkflowVersionDetail.as_view(),
         name="workflow-version",
+    ),
+    path(
+        "workflows/<uuid:workflow_id>/versions/<int:number>/diff",
+        changes.VersionDiffView.as_view(),
+        name="workflow-version-diff",
     ),
     path(
         "workflows/<uuid:workflow_id>/plan",
