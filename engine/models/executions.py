@@ -125,7 +125,7 @@ class StepExecution(models.Model):
     instances of the step.
 
     The hottest table. PostgreSQL parses every CHECK of a table anew for each statement that writes
-    to it, so it has no other than that of its status: see docs/adr/0006.
+    to it, so it has none: see docs/adr/0006.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -169,9 +169,6 @@ class StepExecution(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("execution", "position", "scope"), name="workflow_step_once"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=StepStatus.values), name="workflow_step_status"
             ),
         )
         indexes = (

@@ -91,8 +91,6 @@ class Postgres:
             "max_wal_size": "2GB",
             "random_page_cost": "1.1",
             "jit": "off",
-            "commit_delay": "100",
-            "commit_siblings": "1",
         }
         if not self.durable:
             options |= {"fsync": "off", "full_page_writes": "off"}
