@@ -153,6 +153,37 @@ SELECT coalesce(joined.ready, FALSE), claimed.id, claimed.attempt
   FROM settled LEFT JOIN joined ON TRUE LEFT JOIN claimed ON TRUE
 """
 
+# One of several exits settles, and others are left.
+_LEAVE = f"""\
+WITH run AS (
+    SELECT id FROM workflow_executions
+     WHERE id = %(run)s::uuid AND status = 'running' AND NOT failing AND exits_left > 1
+       FOR NO KEY UPDATE
+), {_SETTLE}, counted AS (
+    UPDATE workflow_executions AS run
+       SET exits_left = run.exits_left - 1
+      FROM settled
+     WHERE run.id = settled.id
+)"""
+
+_EXIT = f"""
+{_LEAVE}, told AS (
+    {_TELL}
+{_TELL_COMPLETED})
+SELECT FALSE, NULL::uuid, 0 FROM settled
+"""
+
+# The same, and a step that follows in this message starts.
+_EXIT_AND_TAKE = f"""
+{_LEAVE}, {_TAKE.format(source="settled")}, told AS (
+    {_TELL}
+{_TELL_COMPLETED}
+     UNION ALL
+{_TELL_STARTED})
+SELECT FALSE, claimed.id, claimed.attempt
+  FROM settled LEFT JOIN claimed ON TRUE
+"""
+
 # The run's only exit settles: the run is completed with its output as the result.
 _FINISH = f"""
 WITH run AS (
@@ -240,11 +271,13 @@ def complete(
         "measurements": Jsonb(figures) if (figures := measured(result.measurements)) else None,
         "elapsed": elapsed_ms,
     }
-    if not dependents:
+    if not dependents and len(claim.definition.exit_points) == 1:
         return _finish(claim, result, payload)
-    joined = dependents[0]
-    needed = len(claim.definition.graph.dependencies[joined])
-    if following == joined:
+    joined = dependents[0] if dependents else None
+    needed = 0 if joined is None else len(claim.definition.graph.dependencies[joined])
+    if joined is None:
+        statement = _EXIT if following is None else _EXIT_AND_TAKE
+    elif following == joined:
         if needed > 1:
             return None
         statement = _NEXT
@@ -276,14 +309,14 @@ def complete(
             owner=claim.owner,
             trace=claim.trace,
         )
-    return Advance(ready=(joined,) if ready else ()), taken
+    return Advance(ready=(joined,) if ready and joined is not None else ()), taken
 
 
 def _finish(
     claim: Claim, result: StepResult, payload: dict[str, Any]
 ) -> tuple[Advance, None] | None:
     definition = claim.definition
-    if definition.outputs is not None or len(definition.exit_points) > 1:
+    if definition.outputs is not None:
         return None
     results = seal(WorkflowExecution, claim.execution_id, "results", {claim.step.id: result.output})
     if not statements.execute(_FINISH, **payload, results=results.text if results else None):

@@ -14,6 +14,8 @@ from pytest_django import Settings
 from core.models import User
 from engine import history, runner
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
+from engine.transitions import steps
+from engine.transitions.steps import Claim
 from tests.support.workflows import calls, definition, run_inline, step
 
 KINDS = ("echo", "echo", "echo", "slow", "fail", "fail_on", "when_not", "decide", "ask")
@@ -114,3 +116,25 @@ def test_both_paths_write_the_same(
         recorded = {step_id: state for (step_id, _), state in states.items()}
         assert {**dict.fromkeys(stored, "pending"), **recorded} == stored
     assert found[0] == found[1]
+
+
+@pytest.mark.usefixtures("no_workers")
+@pytest.mark.django_db(transaction=True)
+def test_only_the_last_of_several_exits_takes_the_general_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = []
+
+    def complete(claim: Claim, *args: Any, **kwargs: Any) -> Any:
+        taken.append(claim.step.id)
+        return general(claim, *args, **kwargs)
+
+    general = steps.complete
+    monkeypatch.setattr(steps, "complete", complete)
+    document = definition(*(step(f"s{n}") for n in range(4)))
+
+    run = run_inline(document, user=baker.make(User), data={})
+
+    assert (run.status, run.exits_left) == ("completed", 0)
+    assert sorted(run.results) == ["s0", "s1", "s2", "s3"]
+    assert taken == ["s3"]
