@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text()
 PAPERS = (
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md"),
     "THREAT_MODEL.md",
+    "docs/ai.md",
 )
 OPENAPI: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
 HERE = "http://127.0.0.1:8000"
