@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -45,6 +45,7 @@ class Presence(threading.Thread):
         self._pulsed = time.monotonic()
         self._wake = threading.Event()
         self._left = threading.Event()
+        self._hidden = False
 
     def pulse(self) -> None:
         """Says that the process's main loop turns."""
@@ -84,8 +85,11 @@ class Presence(threading.Thread):
             if not shown:
                 WorkflowWorker.objects.filter(seen_at__lt=Now() - _FORGET_AFTER).delete()
                 self._row.save(force_insert=True)
-        except DatabaseError as error:
-            logger.warning("This process could not show that it lives: %s", error)
+            self._hidden = False
+        except (DatabaseError, InterfaceError) as error:
+            if not self._hidden:  # once an outage
+                logger.warning("This process cannot show that it lives: %s", error)
+            self._hidden = True
         finally:
             # The parent forks children at any time: no connection of its own may be open then.
             connection.close()

@@ -137,6 +137,9 @@ class Environment(BaseSettings):
     vault_transit_key: str = "workflow-platform"
     db_prepare_statements: bool = True
     db_pool_size: int = Field(default=20, ge=0, description="Of the web process; 0: no pool.")
+    db_wait_seconds: float = Field(
+        default=3, gt=0, description="Of a request for a connection, before it is answered 503."
+    )
 
     redis_url: str = ""
     redis_host: str = ""

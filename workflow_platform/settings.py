@@ -127,6 +127,7 @@ DATABASES = {"default": env.database()}
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.db_prepare_statements else None
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DB_POOL_SIZE = env.db_pool_size  # for the web: `asgi`
+DB_WAIT_SECONDS = env.db_wait_seconds
 DB_ENCRYPTION_KEY = env.db_encryption_key
 KEY_PROVIDER = env.key_provider
 KEY_ROTATION_DAYS = env.key_rotation_days
@@ -270,7 +271,9 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 20_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000  # KiB
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# What Python itself writes to stderr, such as the end of a process, would be logged by the character.
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_BEAT_SCHEDULER = "engine.beat:LastingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # Workers do it by themselves, more often; this is for those whose thread has died. A message that
 # nobody took in time is worth nothing.
