@@ -44,7 +44,7 @@ fuzz: $(VENV)/development ## Try generated input of every kind; SUBSET=1 for a p
 
 .PHONY: redaction
 redaction: $(VENV)/development ## Measure how well personal data and secrets are found; N=10000 SEED=1 SHOW=20
-	@$(if $(N),N=$(N)) $(if $(SEED),SEED=$(SEED)) $(if $(SHOW),SHOW=$(SHOW)) $(BIN)/python -m tests.ai.safety
+	@$(BIN)/python -m tests.ai.safety $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(SHOW),--show $(SHOW))
 
 .PHONY: evals
 evals: $(VENV)/development ## Score workflows drawn up from words, by the configured model and by the offline planner

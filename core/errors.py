@@ -16,6 +16,17 @@ class Problem:
     message: str
 
 
+MAX_MESSAGE = 10_000
+"""Characters of a message that are kept."""
+
+
+def shortened(text: str, limit: int = MAX_MESSAGE) -> str:
+    """The text, without what goes beyond the limit, but with how much that was."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} ... ({len(text) - limit:,} characters more)"
+
+
 class PlatformError(Exception):
     """The request could not be completed."""
 
@@ -28,7 +39,8 @@ class PlatformError(Exception):
     """In how many seconds, where it is not permanent."""
 
     def __init__(self, message: str | None = None, *, problems: Sequence[Problem] = ()) -> None:
-        self.message = message if message is not None else self.default_message()
+        # It may repeat what somebody's function, endpoint or input said, of whatever length.
+        self.message = shortened(message) if message is not None else self.default_message()
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__(self.message)
 
@@ -45,7 +57,9 @@ def _rebuild(
     cls: type[PlatformError], message: str, problems: tuple[Problem, ...]
 ) -> PlatformError:
     # Exception's own reduce would call cls(message) and lose the problems.
-    return cls(message, problems=problems)
+    rebuilt = cls(message, problems=problems)
+    rebuilt.message = message
+    return rebuilt
 
 
 class InvalidInput(PlatformError):

@@ -12,11 +12,14 @@ A parameter with the type hint `RunOwner` is no argument: the platform fills in 
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
+from django.db import connection
+from psycopg.pq import TransactionStatus
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, validate_call
 from pydantic_core import to_jsonable_python
 
@@ -24,6 +27,8 @@ from core.errors import Problem
 from engine import validation
 from engine.context import JsonObject, RunOwner
 from engine.step import StepRefused
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -164,5 +169,20 @@ def call(name: str, arguments: JsonObject, *, owner: RunOwner | None = None) -> 
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidArguments(problems=problems) from None
+    finally:
+        _leave_no_transaction(name)
     value = to_jsonable_python(result)
     return value if isinstance(value, dict) else {"result": value}
+
+
+def _leave_no_transaction(name: str) -> None:
+    """Closes the database's connection where a function has left a transaction open on it, as by
+    `set_autocommit(False)`: what the platform writes next would be part of it, and be lost with it.
+    """
+    if connection.connection is None or connection.in_atomic_block:
+        return
+    status = connection.connection.pgconn.transaction_status
+    if connection.autocommit and status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+        return
+    logger.warning("function %r left a transaction open: it is rolled back", name)
+    connection.close()

@@ -31,9 +31,19 @@ def ends_process(error: BaseException) -> bool:
     """Whether this is how a worker, or whoever sits before it, ends this process: not what a step's
     function raised by itself, such as by `sys.exit`.
     """
-    if isinstance(error, KeyboardInterrupt | WorkerShutdown | WorkerTerminate):
+    if isinstance(error, KeyboardInterrupt):
+        return _can_be_interrupted()
+    if isinstance(error, WorkerShutdown | WorkerTerminate):
         return True
     return bool(pool_process.terminate_handler_fired())  # type: ignore[attr-defined]
+
+
+def _can_be_interrupted() -> bool:
+    """Whether SIGINT makes Python raise KeyboardInterrupt here: not on other threads than the main
+    one, nor in a worker's process, which ignores the signal.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    return main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 class Handover(threading.Thread):

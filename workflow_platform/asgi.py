@@ -17,8 +17,10 @@ _database["OPTIONS"].setdefault("connect_timeout", max(2, round(settings.DB_WAIT
 if settings.DB_POOL_SIZE:
     _database["ENGINE"] = "workflow_platform.pooled"
     _database["OPTIONS"]["pool"] = {
-        **{"min_size": 1, "max_size": settings.DB_POOL_SIZE},
-        **{"timeout": TRY_SECONDS, "reconnect_timeout": TRY_SECONDS},
+        "min_size": 1,
+        "max_size": settings.DB_POOL_SIZE,
+        "timeout": TRY_SECONDS,
+        "reconnect_timeout": TRY_SECONDS,
     }
 _django = get_asgi_application()
 

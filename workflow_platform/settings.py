@@ -271,7 +271,7 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 20_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000  # KiB
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# What Python itself writes to stderr, such as the end of a process, would be logged by the character.
+# What Python itself writes to stderr, such as why a process ends, would be logged by the character.
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BEAT_SCHEDULER = "engine.beat:LastingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
@@ -341,7 +341,12 @@ AI_DAILY_ALERT_USD = env.ai_daily_alert_usd
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "workflow_platform.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
     "loggers": {

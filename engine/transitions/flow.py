@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from core.encryption import Sealed
-from core.errors import KeyUnavailable, PlatformError
+from core.errors import MAX_MESSAGE, KeyUnavailable, PlatformError, shortened
 from core.fields import seal
 from engine import contexts, definitions, history, rules, statements
 from engine.context import JsonObject
@@ -22,6 +22,8 @@ from engine.signals import execution_finished
 
 Status = ExecutionStatus
 _OPEN_STEPS = (StepStatus.PENDING, StepStatus.READY, StepStatus.WAITING)
+
+_MAX_TEXT = 2 * MAX_MESSAGE  # of an error with its problems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +127,7 @@ def sealed_text(
     the error's code says it all.
     """
     try:
-        return seal(model, pk, "error_message", text)
+        return seal(model, pk, "error_message", shortened(text, _MAX_TEXT))
     except KeyUnavailable:
         if not isinstance(error, KeyUnavailable):
             raise

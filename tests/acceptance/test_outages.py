@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -57,21 +57,22 @@ def test_beat_outlives_the_database(proxy: Proxy, tmp_path: Path) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+    def said(line: str, more_than: int = 0) -> Callable[[], bool]:
+        return lambda: log.read_text().count(line) > more_than
+
     try:
-        sends = b"Sending due task %s " % entry.name.encode()
-        wait_until(lambda: sends in log.read_bytes(), what="beat to send")
-        for outage in (1, 2):
+        wait_until(said("Sending due task a "), what="beat to send")
+        for outage in range(2):
             proxy.cut()
-            missing = b"The database is away"
-            wait_until(lambda n=outage: log.read_bytes().count(missing) == n, what="its complaint")
-            sent = log.read_bytes().count(sends)
-            wait_until(lambda n=sent: log.read_bytes().count(sends) > n + 4, what="it to go on")
+            wait_until(said("The database is away", outage), what="its complaint")
+            sent = log.read_text().count("Sending due task")
+            wait_until(said("Sending due task", sent + 4), what="it to go on")
             PeriodicTask.objects.filter(id=entry.id).update(name=f"b{outage}")
             proxy.join()
-            sends = b"Sending due task b%d " % outage
-            wait_until(lambda s=sends: s in log.read_bytes(), what="the new schedule")
+            wait_until(said(f"Sending due task b{outage} "), what="the new schedule")
         assert beat.poll() is None
-        assert log.read_bytes().count(b"The database is away") == 2, "once an outage"
+        assert log.read_text().count("The database is away") == 2, "once an outage"
     finally:
         beat.terminate()
         beat.wait(15)

@@ -15,6 +15,7 @@ from tests.engine.test_lost_workers import lose, take
 from tests.support.cast import work
 from tests.support.workers import Worker, finish
 from tests.support.workflows import calls, definition, run_inline, start, step
+from workflow_platform.logs import LineFormatter
 
 TWICE = {"max_attempts": 2, "delay": 0}
 
@@ -69,9 +70,35 @@ def test_whoever_sits_before_a_run_in_this_process_may_interrupt_it(user: User) 
         run_inline(definition(step("a", **calls("tests.leave", how="interrupted"))), user=user)
 
 
-def test_function_that_ends_its_process_costs_no_worker(user: User, worker: Worker) -> None:
+@pytest.mark.parametrize("sql", ["", "BEGIN"])
+def test_a_transaction_that_a_function_left_open_takes_nothing_with_it(
+    user: User, worker: Worker, sql: str
+) -> None:
+    left = definition(step("a", **calls("tests.leave_open", sql=sql)), step("b", "a"))
+    run = finish(start(left, user=user).id)
+    assert run.status == "completed"
+    assert list(run.steps.values_list("attempt", flat=True)) == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_endless_message_is_kept_in_part(user: User, caplog: pytest.LogCaptureFixture) -> None:
+    endless = calls("tests.fail", message="x" * 1_000_000)
+    run = run_inline(definition(step("a", **endless)), user=user)
+    kept = StepExecution.objects.get(execution=run).error_message
+    assert kept is not None
+    assert kept[:16] + kept[10_000:] == "RuntimeError: xx ... (990,014 characters more)"
+    assert run.error_message is not None
+    assert len(run.error_message) < 11_000
+    formatted = [LineFormatter().format(record) for record in caplog.records]
+    assert max(map(len, formatted)) < 31_000
+
+
+@pytest.mark.parametrize("how", ["exit", "interrupted"])
+def test_function_that_ends_its_process_costs_no_worker(
+    user: User, worker: Worker, how: str
+) -> None:
     before = {child.pid for child in worker.children()}
-    run = finish(start(definition(step("a", **calls("tests.leave"))), user=user).id)
+    run = finish(start(definition(step("a", **calls("tests.leave", how=how))), user=user).id)
     assert (run.status, run.error_code) == ("failed", "step_failed")
     assert StepExecution.objects.get(execution=run).attempt == 1
     assert {child.pid for child in worker.children()} == before

@@ -15,6 +15,7 @@ from tests.faults import lane as lanes
 from tests.faults import report
 from tests.faults.plan import BY_NAME, FAULTS, Fault
 from tests.faults.report import Outcome
+from tests.support.options import at_least_one, natural
 
 KEPT = report.ROOT / "var" / "faults.jsonl"
 
@@ -23,10 +24,10 @@ def main() -> int:
     """The exit code: 0 where every fault hit as often as it was to, and nothing was lost."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--fault", choices=sorted(BY_NAME), help="only this one")
-    parser.add_argument("--n", type=int, help="how often it is to hit")
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--n", type=at_least_one, help="how often it is to hit")
+    parser.add_argument("--seed", type=natural, default=random.randrange(1_000_000))
     parser.add_argument("--subset", action="store_true", help="the part that every check runs")
-    parser.add_argument("--lanes", type=int, default=2, help="platforms side by side")
+    parser.add_argument("--lanes", type=at_least_one, default=2, help="platforms side by side")
     given = parser.parse_args()
     lanes.remove_leftovers()
     whole = not given.subset and given.fault is None and given.n is None

@@ -6,13 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
+SEED = os.environ.get("FUZZ_SEED", "20261122")
 FULL = os.environ.get("FUZZ_FULL") == "1"
+
+
+def pytest_configure() -> None:
+    if not SEED.isdecimal():
+        raise pytest.UsageError(f"the fuzz's seed is a whole number, not {SEED!r}")
 
 
 @pytest.fixture
 def fuzz() -> random.Random:
     """Where the input comes from. Fixed, so that a failure returns; another by FUZZ_SEED."""
-    seed = int(os.environ.get("FUZZ_SEED", "20261122"))
+    seed = int(SEED)
     print(f"FUZZ_SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
     return random.Random(seed)
 

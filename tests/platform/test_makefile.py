@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,27 @@ def test_requirements_are_pinned_exactly(name: str) -> None:
     for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith(("#", "--requirement ")):
             assert re.fullmatch(r"[a-z0-9-]+(\[[a-z,-]+\])?==[0-9a-z.]+", line), line
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("tests.faults", "--fault flush --n 0"),
+        ("tests.faults", "--fault flush --n -3"),
+        ("tests.faults.soak", "--minutes 0"),
+        ("tests.faults.soak", "--minutes -1"),
+        ("tests.ai.safety", "--n x"),
+        ("tests.ai.safety", "--n 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(module: str, arguments: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", module, *arguments.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert " of at least 1, not " in answer.stderr or " above 0, not " in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -25,8 +25,11 @@ class Proxy:
         """The environment of a process that is to come this way."""
         database = settings.DATABASES["default"]
         return {
-            **{"DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DATABASE_URL": ""},
-            **{"DB_NAME": str(database["NAME"]), "DB_USER": str(database["USER"])},
+            "DB_HOST": "127.0.0.1",
+            "DB_PORT": str(self.port),
+            "DATABASE_URL": "",
+            "DB_NAME": str(database["NAME"]),
+            "DB_USER": str(database["USER"]),
             "DB_PASSWORD": str(database["PASSWORD"]),
         }
 

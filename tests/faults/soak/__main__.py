@@ -12,14 +12,15 @@ import tempfile
 from pathlib import Path
 
 from tests.faults import lane, place, report
+from tests.support.options import above_zero, natural
 from workflow_platform.local.servers import SOCKETS_PARENT, LocalServers
 
 
 def main() -> int:
     """The exit code: 0 where nothing was lost and nothing grew."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--minutes", type=above_zero, default=10)
+    parser.add_argument("--seed", type=natural, default=random.randrange(1_000_000))
     given = parser.parse_args()
     lane.remove_leftovers()
     for name in [n for n in os.environ if n.startswith(place.NOT_OURS)]:

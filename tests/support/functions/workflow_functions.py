@@ -51,6 +51,17 @@ def leave(how: str = "exit") -> None:
     }[how]
 
 
+@workflow_function("tests.leave_open")
+def leave_open(sql: str = "") -> dict[str, Any]:
+    """Leaves a transaction open on the platform's connection."""
+    if sql:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+    else:
+        connection.set_autocommit(False)
+    return {"left": True}
+
+
 @workflow_function("tests.fail_until")
 def fail_until(path: str, times: int) -> dict[str, Any]:
     """Fails so many times, counted in a file, then works."""
