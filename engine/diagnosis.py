@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, Window
+from django.db.models.functions import Now, RowNumber
 
 from core.errors import PlatformError
 from engine import broker, definitions, history, presence, registry, waiting
@@ -26,7 +28,8 @@ from engine.transitions import steps
 from engine.waiting import Facts, OpenStep, Queue, Reason
 
 SLOW_SECONDS = 1.0
-_STEPS = 20  # of each status: a wide run's others wait for the same
+_STEPS = 20  # of each kind: the others of a wide run wait for the same
+_OPEN_STEPS = (StepStatus.RUNNING, StepStatus.READY, StepStatus.WAITING)
 _OPEN = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.PAUSED)
 
 # Reading is left out unless a lock keeps it: a report may take its time without harm to any run.
@@ -79,13 +82,21 @@ def _paused_since(run: WorkflowExecution) -> datetime | None:
 
 
 def _open_steps(run: WorkflowExecution) -> list[OpenStep]:
-    rows = [
-        row
-        for status in (StepStatus.RUNNING, StepStatus.READY, StepStatus.WAITING)
-        for row in run.steps.filter(status=status).defer(
-            "input_data", "output_data", "error_message", "waiting_data"
-        )[:_STEPS]
-    ]
+    # By all that `waiting` tells causes by: the twenty-first may wait for something else.
+    kind = ["status", "queue", "waiting_for", "error_code", "is_delayed", "is_kept"]
+    rows = (
+        run.steps.filter(status__in=_OPEN_STEPS)
+        .annotate(
+            is_delayed=_holds(due_at__gt=Now()),
+            is_kept=_holds(lease_expires_at__gt=Now() + steps.lease() * waiting.LEASE_KEPT),
+        )
+        .annotate(
+            place=Window(RowNumber(), partition_by=kind, order_by=("position", "scope")),
+            alike=Window(Count("id"), partition_by=kind),
+        )
+        .filter(place__lte=_STEPS)
+        .defer("input_data", "output_data", "error_message", "waiting_data")
+    )
     entered = _entered(run.id, {row.step_id for row in rows})
     queues = _queue_names(run)
     return [
@@ -101,9 +112,14 @@ def _open_steps(run: WorkflowExecution) -> list[OpenStep]:
             resent_at=row.next_send_at,
             owner=row.lease_owner,
             waiting_for=row.waiting_for,
+            stands_for=1 + (row.alike - _STEPS if row.place == _STEPS else 0),
         )
         for row in rows
     ]
+
+
+def _holds(**condition: Any) -> ExpressionWrapper[Any]:
+    return ExpressionWrapper(Q(**condition), output_field=BooleanField())
 
 
 def _entered(execution_id: UUID, step_ids: Collection[str]) -> dict[tuple[str, str], datetime]:

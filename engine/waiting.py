@@ -14,7 +14,7 @@ from core.errors import KeyUnavailable
 _ON_ITS_WAY = timedelta(seconds=2)
 # A lease is renewed three times before it would run out: less than half left means that twice
 # nobody did.
-_LEASE_KEPT = 0.5
+LEASE_KEPT = 0.5
 
 
 class Cause(StrEnum):
@@ -63,6 +63,7 @@ class OpenStep:
             its message counts as lost.
         owner: who holds its lease.
         waiting_for: who or what, where it waits.
+        stands_for: how many steps like it there are with it, of which only this one is told.
     """
 
     step_id: str
@@ -76,6 +77,7 @@ class OpenStep:
     resent_at: datetime | None = None
     owner: str = ""
     waiting_for: str = ""
+    stands_for: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +103,7 @@ class Facts:
 
     Attributes:
         now: by the database's clock.
-        steps: open ones, perhaps not all of a wide run.
+        steps: open ones; of a wide run some of each kind, which stand for the others.
         queues: None while the broker does not answer.
         blocked: statements on the platform's tables that have been at it for too long.
         blocked_since: when the oldest of them began.
@@ -129,14 +131,17 @@ def explain(facts: Facts, *, slow_seconds: float) -> list[Reason]:
             )
         ]
     found = [*_surroundings(facts, slow_seconds)]
-    alike: dict[tuple[Any, ...], list[Reason]] = {}
+    alike: dict[tuple[Any, ...], list[tuple[Reason, int]]] = {}
     for step in sorted(facts.steps, key=lambda step: step.since):
         reason = _reason(step, facts)
         # What waits for somebody is told one by one, what waits in a queue together.
         own = () if "queue" in reason.details else (step.step_id,)
-        alike.setdefault((reason.cause, reason.details.get("queue"), *own), []).append(reason)
-    for first, *others in alike.values():
-        details = {**first.details, "steps": 1 + len(others)} if others else first.details
+        alike.setdefault((reason.cause, reason.details.get("queue"), *own), []).append(
+            (reason, step.stands_for)
+        )
+    for told in alike.values():
+        first, count = told[0][0], sum(stands_for for _, stands_for in told)
+        details = {**first.details, "steps": count} if count > 1 else first.details
         found.append(
             Reason(
                 cause=first.cause,
@@ -184,7 +189,7 @@ def _reason(step: OpenStep, facts: Facts) -> Reason:
 
 def _running(step: OpenStep, facts: Facts) -> Reason:
     left = (step.lease_until or facts.now) - facts.now
-    if left >= facts.lease * _LEASE_KEPT:
+    if left >= facts.lease * LEASE_KEPT:
         text = f"Step '{step.step_id}' runs."
         return _told(Cause.MOVING, step, text, worker=step.owner)
     # The last renewal is the last thing that is known of the worker.

@@ -134,6 +134,19 @@ def test_no_worker_has_ever_been_there(observer: Observer) -> None:
     assert reason["details"] == {"queue": "default", "messages": 1, "steps": 2}
 
 
+@pytest.mark.usefixtures("alone", "no_workers")
+def test_every_cause_of_a_wide_run_is_named_and_counted(observer: Observer) -> None:
+    asking = [
+        step(f"b{n}", step_type="AI_GENERATED", config={"prompt": "Say something."})
+        for n in range(25)
+    ]
+    run = start(definition(*(step(f"a{n}") for n in range(60)), *asking), user=observer.user)
+    observer.wait_for(run, "no_worker")
+    response = observer.api.get(f"/api/v1/executions/{run.id}/waiting").json()
+    counted = {r["details"]["queue"]: r["details"]["steps"] for r in response["reasons"]}
+    assert counted == {"default": 60, "ai": 25}
+
+
 @pytest.mark.usefixtures("alone")
 def test_killed_pool_process(observer: Observer, worker_folder: Path, settings: Settings) -> None:
     # One that is slow to take back, so that the cause can be seen.

@@ -8,11 +8,12 @@ import platform
 import random
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from tests.faults import lane as lanes
-from tests.faults import report
+from tests.faults import place, report
 from tests.faults.plan import BY_NAME, FAULTS, Fault
 from tests.faults.report import Outcome
 from tests.support.options import at_least_one, natural
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--subset", action="store_true", help="the part that every check runs")
     parser.add_argument("--lanes", type=at_least_one, default=2, help="platforms side by side")
     given = parser.parse_args()
+    place.end_when_asked()
     lanes.remove_leftovers()
     whole = not given.subset and given.fault is None and given.n is None
     done = kept() if whole else {}
@@ -39,14 +41,25 @@ def main() -> int:
         n = given.n or (fault.subset if given.subset else fault.n)
         if n:
             queue.put((fault, n))
+    running: list[lanes.Lane] = []
     work = [
-        threading.Thread(target=_lane, args=(queue, done), kwargs={"given": given, "whole": whole})
+        threading.Thread(
+            target=_lane, args=(queue, done, running), kwargs={"given": given, "whole": whole}
+        )
         for _ in range(min(given.lanes, queue.qsize()))
     ]
     for thread in work:
         thread.start()
-    for thread in work:
-        thread.join()
+    try:
+        for thread in work:
+            thread.join()
+    except (SystemExit, KeyboardInterrupt):
+        with suppress(Empty):
+            while True:
+                queue.get_nowait()
+        for lane in running:
+            lane.end()
+        raise  # Python waits for the threads, which take down what the lanes have left
     if any(not outcome.good for outcome in done.values()):
         return 1
     if whole:
@@ -59,11 +72,13 @@ def main() -> int:
 def _lane(
     queue: SimpleQueue[tuple[Fault, int]],
     done: dict[str, Outcome],
+    running: list[lanes.Lane],
     *,
     given: argparse.Namespace,
     whole: bool,
 ) -> None:
     with lanes.Lane(small=given.subset) as lane:
+        running.append(lane)
         while True:
             try:
                 fault, n = queue.get_nowait()

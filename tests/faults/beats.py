@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from tests.faults.site import Site
 from tests.faults.trial import Round
 from tests.support.workers import ROOT, wait_until
 from tests.support.workflows import definition
+from workflow_platform.local.processes import dies_with
 
 _AWAY = timedelta(minutes=10)
 
@@ -110,7 +112,12 @@ def _beats(site: Site) -> Iterator[None]:
     with (site.folder / "beat.log").open("ab") as log:
         running = [
             subprocess.Popen(
-                command, cwd=ROOT, env=os.environ, stdout=log, stderr=subprocess.STDOUT
+                command,
+                cwd=ROOT,
+                env=os.environ,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=dies_with(os.getpid(), signal.SIGKILL),
             )
             for _ in range(2)
         ]

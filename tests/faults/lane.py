@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from tests.faults.place import NOT_OURS, PREFIX
 from tests.faults.report import Outcome
 from workflow_platform.local.errors import StartError
 from workflow_platform.local.folder import only_one
+from workflow_platform.local.processes import dies_with
 from workflow_platform.local.servers import SOCKETS_PARENT, LocalServers
 
 
@@ -40,8 +42,14 @@ class Lane:
                 stderr=log,
                 text=True,
                 bufsize=1,
+                preexec_fn=dies_with(os.getpid(), signal.SIGTERM),
             )
         return self
+
+    def end(self) -> None:
+        """Breaks off what it does. From any thread."""
+        if self.process is not None:
+            self.process.terminate()
 
     def inject(self, name: str, *, n: int, seed: int) -> Outcome:
         """Injects the fault until it has hit n times."""

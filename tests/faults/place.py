@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from workflow_platform.local.folder import only_one
 from workflow_platform.local.processes import MARK
@@ -15,6 +17,17 @@ PREFIX = "workflow-faults-"
 QUICK = {"LEASE_SECONDS": "2", "RECONCILE_SECONDS": "1", "RESEND_SECONDS": "2"}
 # The servers of whoever asks are not those that may be killed.
 NOT_OURS = ("DB_", "DATABASE_URL", "REDIS_", "DATA_DIR", "PYTEST_", "KEY_", "VAULT_")
+
+
+def end_when_asked() -> None:
+    """SIGTERM ends this process as Ctrl-C does: what it has started is taken down first."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    # make, timeout and a terminal send it to a whole group, so that it comes more than once.
+    signal.signal(signum, signal.SIG_IGN)
+    raise SystemExit(128 + signum)
 
 
 @contextmanager

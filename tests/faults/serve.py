@@ -17,6 +17,7 @@ from workflow_platform.local.servers import LocalServers
 
 def main(folder: Path, *, small: bool) -> None:
     """Serves until its input ends, then takes everything down."""
+    place.end_when_asked()
     outcomes = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what others print is no outcome
     with place.servers(folder, durable=not small) as servers:

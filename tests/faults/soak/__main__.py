@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=above_zero, default=10)
     parser.add_argument("--seed", type=natural, default=random.randrange(1_000_000))
     given = parser.parse_args()
+    place.end_when_asked()
     lane.remove_leftovers()
     for name in [n for n in os.environ if n.startswith(place.NOT_OURS)]:
         del os.environ[name]

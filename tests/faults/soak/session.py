@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from tests.support import workers
 from tests.support.workers import ROOT, wait_until
 from tests.support.workflows import definition
 from workflow_platform.local.postgres import ADMINISTRATOR, ROLE
+from workflow_platform.local.processes import dies_with
 from workflow_platform.local.servers import LocalServers
 
 _WORKERS, _PROCESSES = 2, 3
@@ -216,6 +218,7 @@ def _running(site: Site, name: str, command: list[str]) -> Iterator[int]:
             env=os.environ,
             stdout=log,
             stderr=subprocess.STDOUT,
+            preexec_fn=dies_with(os.getpid(), signal.SIGKILL),
         )
     try:
         yield process.pid
