@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 
 from ai.budgets import admin as budgets
 from ai.figures_admin import FiguresPage
@@ -57,13 +58,35 @@ class AIStepExecutionAdmin(FiguresPage, RecordAdmin):
 class AIWorkflowGenerationAdmin(RecordAdmin):
     list_display = (
         "created_at", "user", "ai_model", "provider", "success", "generation_time_ms",
-        "generated_workflow",
+        "generated_workflow", "error_code",
     )  # fmt: skip
-    list_filter = ("success", "created_at")
+    list_filter = ("success", "provider", "created_at")
+    search_fields = ("=id", "=ai_model", "=error_code", "=user__username")
     list_select_related = ("user", "generated_workflow")
     plain_fields = (
         "id", "created_at", "user", "ai_model", "provider", "success", "generation_time_ms",
-        "generated_workflow", "error_code",
+        "generated_workflow", "error_code", "steps",
     )  # fmt: skip
     text_fields = ("error_message", "requirements")
     text_permission = "workflow_ai.read_ai_requirements"
+
+    @admin.display(description="the workflow's generated steps, and the words they come from")
+    def steps(self, row: AIWorkflowGeneration) -> str:
+        workflow = row.generated_workflow
+        if workflow is None:
+            return "-"
+        return format_html_join(
+            "",
+            "<p><code>{}</code> ({}): {}<br><q>{}</q></p>",
+            (
+                (step["id"], step["step_type"], step.get("description", ""), step["ai_prompt"])
+                for step in workflow.definition["steps"]
+                if step.get("ai_prompt")
+            ),
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        shown = super().get_fields(request, obj)
+        if request.user.has_perms(("workflow_engine.view_workflow", self.text_permission)):
+            return shown
+        return tuple(name for name in shown if name != "steps")

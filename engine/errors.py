@@ -9,9 +9,11 @@ from engine.step import StepFailed, StepRefused
 __all__ = [
     "DatabaseUnavailable",
     "DefinitionInUse",
+    "DraftClosed",
     "IdempotencyKeyReused",
     "InvalidContext",
     "InvalidDefinition",
+    "NotAIConfigurable",
     "NotTheOwner",
     "NotWaiting",
     "OutputTooLarge",
@@ -19,6 +21,7 @@ __all__ = [
     "StepRefused",
     "StepTimedOut",
     "UnknownStep",
+    "VersionChanged",
     "WorkerLost",
 ]
 
@@ -39,6 +42,24 @@ class DefinitionInUse(Conflict):
     """The workflow has runs and cannot be deleted."""
 
     code = "definition_in_use"
+
+
+class DraftClosed(Conflict):
+    """The version is no draft that is still to be decided on."""
+
+    code = "draft_closed"
+
+
+class NotAIConfigurable(Conflict):
+    """The workflow says `ai_configurable: false`: AI may not change it."""
+
+    code = "not_ai_configurable"
+
+
+class VersionChanged(Conflict):
+    """The workflow has another version by now: look at the changes again."""
+
+    code = "version_changed"
 
 
 class NotTheOwner(PermissionDenied):

@@ -58,24 +58,6 @@ def update_workflow(*, workflow: Workflow, document: Any, user: User | None) -> 
         return _save(locked, definition, document, by=user)
 
 
-def draft_version(*, workflow: Workflow, document: Any, user: User) -> WorkflowVersion:
-    """Keeps a definition as a draft: runs go on starting with the newest version. Raises
-    InvalidDefinition.
-    """
-    definition = definitions.parse(document)
-    credentials.check_references(definition, organisation_id=workflow.organisation_id)
-    with transaction.atomic():
-        locked = Workflow.objects.select_for_update().defer("definition").get(id=workflow.id)
-        return WorkflowVersion.objects.create(
-            workflow=locked,
-            number=_next_number(locked),
-            version=definition.version,
-            definition=document,
-            created_by=user.username,
-            is_draft=True,
-        )
-
-
 def share_workflow(*, workflow: Workflow, is_shared: bool) -> Workflow:
     """Lets the organisation's members see the workflow, or only its owner."""
     Workflow.objects.filter(id=workflow.id).update(is_shared=is_shared, updated_at=Now())
@@ -127,8 +109,8 @@ def _owner_in(organisation: Organisation, *wanted: UUID | None) -> UUID | None:
     return next((user_id for user_id in (*wanted, *admins) if user_id in found), None)
 
 
-def _next_number(workflow: Workflow) -> int:
-    """Drafts are counted too. The workflow's row is locked, or new."""
+def next_number(workflow: Workflow) -> int:
+    """The number of its next version. Drafts are counted too; its row is locked, or new."""
     newest = workflow.versions.aggregate(newest=Max("number"))["newest"]
     return (newest or 0) + 1
 
@@ -146,7 +128,7 @@ def _save(
     workflow.category = definition.category
     workflow.ai_configurable = definition.ai_configurable
     workflow.definition = document
-    workflow.latest = _next_number(workflow)
+    workflow.latest = next_number(workflow)
     with transaction.atomic():
         workflow.save()
         WorkflowVersion.objects.create(

@@ -20,7 +20,6 @@ from ai.generation import services
 from ai.generation.errors import (
     ChangeNeedsModel,
     GenerationFailed,
-    NotAIConfigurable,
     RequirementsContradictory,
     RequirementsImpossible,
     RequirementsVague,
@@ -39,6 +38,7 @@ from core.json import JsonObject
 from core.models import Organisation, Role, User
 from engine import registry
 from engine.api.views.base import find_workflow
+from engine.errors import NotAIConfigurable
 from engine.models import Workflow
 
 _TEXT = (

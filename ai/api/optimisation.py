@@ -17,12 +17,7 @@ from ai.api.optimisation_serializers import (
     WorkflowReferenceSerializer,
 )
 from ai.optimisation import services
-from ai.optimisation.errors import (
-    DefinitionTooLarge,
-    NotAIConfigurable,
-    UnknownSuggestion,
-    VersionChanged,
-)
+from ai.optimisation.errors import DefinitionTooLarge, UnknownSuggestion
 from core.api.callers import caller
 from core.api.schema import refusal
 from core.audit.actors import by_request
@@ -30,6 +25,7 @@ from core.audit.recording import action
 from core.errors import InvalidInput, Problem
 from core.models import Role
 from engine.api.views.base import find_workflow
+from engine.errors import NotAIConfigurable, VersionChanged
 from engine.models import Workflow
 
 
@@ -43,7 +39,7 @@ class OptimizeView(APIView):
         summary="Suggest how a workflow could be faster, cheaper or sturdier",
         description="Computed from the definition and from past runs, and checked: no model is "
         "asked and nothing is changed. With `apply`, the chosen suggestions become a draft "
-        "version, which no run takes until somebody saves its definition.",
+        "version, which no run takes until somebody publishes it.",
         request=WorkflowOptimizationRequestSerializer,
         parameters=[
             OpenApiParameter(

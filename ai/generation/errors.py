@@ -37,12 +37,6 @@ class GenerationFailed(AIError):
     status = 422
 
 
-class NotAIConfigurable(Conflict):
-    """The workflow does not allow changes by AI."""
-
-    code = "not_ai_configurable"
-
-
 class ChangeNeedsModel(Conflict):
     """To change a workflow by words, a language model must be configured."""
 

@@ -9,13 +9,14 @@ from django.db import transaction
 
 from ai import client
 from ai.calls import Caller
-from ai.generation.errors import ChangeNeedsModel, NotAIConfigurable
+from ai.generation.errors import ChangeNeedsModel
 from ai.generation.generator import AGENT_TYPE, AIWorkflowGenerator, Draft, Requirements, Trace
 from ai.models import AIWorkflowGeneration
 from core.errors import PlatformError
 from core.json import JsonObject
 from core.models import Organisation, User
 from engine import workflows
+from engine.errors import NotAIConfigurable
 from engine.models import Workflow
 
 

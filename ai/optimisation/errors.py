@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, InvalidInput, TooLarge
-
-
-class NotAIConfigurable(Conflict):
-    """The workflow says `ai_configurable: false`: suggestions may not change it."""
-
-    code = "not_ai_configurable"
-
-
-class VersionChanged(Conflict):
-    """The workflow has another version by now: ask for suggestions again."""
-
-    code = "version_changed"
+from core.errors import InvalidInput, TooLarge
 
 
 class UnknownSuggestion(InvalidInput):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ai.optimisation.errors import NotAIConfigurable, VersionChanged
 from ai.optimisation.history import read_history
 from ai.optimisation.optimizer import WorkflowOptimizer
 from ai.optimisation.values import History, Suggestion
+from core.json import JsonObject
 from core.models import User
-from engine import registry, workflows
+from engine import drafts, registry
+from engine.errors import NotAIConfigurable, VersionChanged
 from engine.models import Workflow, WorkflowVersion
 
 
@@ -54,15 +55,34 @@ def optimize_workflow(
     document = workflow.definition
     history = read_history(user=user, workflow=workflow, document=document)
     optimizer = WorkflowOptimizer(executors=registry.executors(), history=history)
+    suggestions = optimizer.optimize(document)
     draft, needless = None, list[str]()
     if apply:
         changed, needless = optimizer.apply(document, apply)
-        draft = workflows.draft_version(workflow=workflow, document=changed, user=user)
+        draft = drafts.draft_version(
+            workflow=workflow,
+            document=changed,
+            user=user,
+            explanation=_explained(suggestions, set(apply) - set(needless)),
+        )
     return Optimisation(
         workflow=workflow,
         version=workflow.latest,
         history=history,
-        suggestions=optimizer.optimize(document),
+        suggestions=suggestions,
         draft=draft,
         needless=needless,
     )
+
+
+def _explained(suggestions: Sequence[Suggestion], applied: set[str]) -> list[JsonObject]:
+    """What a draft keeps of its suggestions, for whoever decides on it."""
+    return [
+        {
+            "title": candidate.title,
+            "evidence": [fact.said for fact in candidate.evidence],
+            "caveats": list(candidate.caveats),
+        }
+        for candidate in (each.candidate for each in suggestions)
+        if candidate.id in applied
+    ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from engine.admin import beat, definitions, executions, schedules, steps, workers
+from engine.admin import beat, definitions, drafts, executions, schedules, steps, workers
 
-__all__ = ["beat", "definitions", "executions", "schedules", "steps", "workers"]
+__all__ = ["beat", "definitions", "drafts", "executions", "schedules", "steps", "workers"]
 
 admin.site.site_header = "Workflow platform"
 admin.site.site_url = "/api/docs"

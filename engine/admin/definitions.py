@@ -47,7 +47,7 @@ class VersionInline(ReadOnly, TabularInline[WorkflowVersion, Workflow]):
         return True  # for everybody who may see the workflow
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkflowVersion]:
-        return super().get_queryset(request).defer("definition")
+        return super().get_queryset(request).defer("definition", "explanation")
 
     @admin.display(description="saved")
     def saved(self, version: WorkflowVersion) -> str:
@@ -55,6 +55,8 @@ class VersionInline(ReadOnly, TabularInline[WorkflowVersion, Workflow]):
 
     @admin.display(description="definition")
     def document(self, version: WorkflowVersion) -> SafeString:
+        if version.is_draft:
+            return format_html('<a href="{}">Changes</a>', page_url(version))
         name = "admin:workflow_engine_workflow_version"
         url = reverse(name, args=[version.workflow_id, version.number])
         return format_html('<a href="{}">Show</a>', url)
@@ -142,7 +144,9 @@ class WorkflowAdmin(WideList[Workflow]):
         """Refuses what has runs or schedules in one line each, however many they are."""
         kept = [reason for workflow in objs if (reason := _why_kept(workflow))]
         found = super().get_deleted_objects([] if kept else objs, request)
-        return (*found[:3], kept or found[3])
+        # Versions go with their workflow; by themselves nobody may delete them.
+        missing = found[2] - {WorkflowVersion._meta.verbose_name}
+        return (*found[:2], missing, kept or found[3])
 
     def delete_model(self, request: HttpRequest, obj: Workflow) -> None:
         workflows.delete_workflow(workflow=obj)

@@ -7,6 +7,7 @@ from django.urls import path
 from engine.api.views import (
     changes,
     definitions,
+    drafts,
     execute,
     executions,
     schedules,
@@ -34,6 +35,16 @@ urlpatterns = [
         "workflows/<uuid:workflow_id>/versions/<int:number>/diff",
         changes.VersionDiffView.as_view(),
         name="workflow-version-diff",
+    ),
+    path(
+        "workflows/<uuid:workflow_id>/versions/<int:number>/publish",
+        drafts.PublishView.as_view(),
+        name="workflow-draft-publish",
+    ),
+    path(
+        "workflows/<uuid:workflow_id>/versions/<int:number>/dismiss",
+        drafts.DismissView.as_view(),
+        name="workflow-draft-dismiss",
     ),
     path(
         "workflows/<uuid:workflow_id>/plan",

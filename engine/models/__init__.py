@@ -1,6 +1,6 @@
 """The engine's rows; the value of a definition is `definition.WorkflowDefinition`."""
 
-from engine.models.definitions import Workflow, WorkflowVersion
+from engine.models.definitions import DraftDecision, Workflow, WorkflowVersion
 from engine.models.executions import (
     ExecutionEvent,
     ExecutionStatus,
@@ -12,6 +12,7 @@ from engine.models.schedules import ScheduleFire, WorkflowSchedule
 from engine.models.workers import WorkerKind, WorkflowWorker
 
 __all__ = [
+    "DraftDecision",
     "ExecutionEvent",
     "ExecutionStatus",
     "ScheduleFire",

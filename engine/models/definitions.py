@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from core.fields import EncryptedJSONField
 from core.ids import uuid7
 from core.models import Organisation
 
@@ -66,8 +67,16 @@ class Workflow(models.Model):
         return f"{self.name} {self.version}"
 
 
+class DraftDecision(models.TextChoices):
+    """What became of a draft."""
+
+    OPEN = "", "open"
+    PUBLISHED = "published"
+    DISMISSED = "dismissed"
+
+
 class WorkflowVersion(models.Model):
-    """A definition that a workflow has had, or a draft of one. Never changed: runs keep theirs."""
+    """A definition that a workflow has had, or a draft of one; runs keep theirs as it was."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
@@ -79,6 +88,19 @@ class WorkflowVersion(models.Model):
     is_draft = models.BooleanField(
         default=False, db_default=False, help_text="Only proposed: no run starts with it."
     )
+    explanation = EncryptedJSONField(
+        null=True, help_text="Of a draft: for each change its title and what speaks for it."
+    )
+    decision = models.CharField(
+        max_length=10,
+        choices=DraftDecision.choices,
+        default=DraftDecision.OPEN,
+        db_default=DraftDecision.OPEN,
+        blank=True,
+        help_text="What became of a draft.",
+    )
+    decided_by = models.CharField(max_length=50, default="", db_default="", blank=True)
+    decided_at = models.DateTimeField(null=True, help_text="When a draft was decided on.")
 
     class Meta:
         db_table = "workflow_definition_versions"

@@ -57,6 +57,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/workflows/{workflow_id}/feedback": {
         "execution_id": "{ended_execution}", "rating": 4
     },
+    "POST /api/v1/workflows/{workflow_id}/versions/{number}/publish": {"against": 1},
     "POST /api/v1/workflows/{workflow_id}/execute": {"context": {"data": {"amount": 1}}},
     "POST /api/v1/workflows/{workflow_id}/pause": EXECUTION,
     "POST /api/v1/workflows/{workflow_id}/resume": EXECUTION,
@@ -81,7 +82,11 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/ai/steps/execute": {"organisation": "{organisation}", "prompt": "Hello."},
 }  # fmt: skip
 # Where the operation needs another object than the parameter's usual one.
-INSTEAD = {"DELETE /api/v1/workflows/{workflow_id}": {"workflow_id": "unused_workflow"}}
+INSTEAD = {
+    "DELETE /api/v1/workflows/{workflow_id}": {"workflow_id": "unused_workflow"},
+    "POST /api/v1/workflows/{workflow_id}/versions/{number}/publish": {"number": "draft_number"},
+    "POST /api/v1/workflows/{workflow_id}/versions/{number}/dismiss": {"number": "draft_number"},
+}
 # Fields that hold an id, but no reference: who calls.
 NO_REFERENCE = {"user_id"}
 
@@ -211,7 +216,7 @@ PARTS = [
 def test_what_a_path_names_is_one_s_own(operation: str, name: str, world: World) -> None:
     _, _, body = request_of(operation, world.ours)
     method, path, _ = request_of(operation, world.ours | {name: world.theirs[name]})
-    if operation in INSTEAD:
+    if name in INSTEAD.get(operation, {}):
         path = operation.split()[1].format(**world.ours | {name: world.theirs[name]})
     answer = world.ask("admin", method, path, body)
     assert answer.status_code == 404, answer.content

@@ -23,6 +23,7 @@ from core.invitations import invite
 from core.models import Organisation, Role, Scope, User
 from core.organisations import add_member, create_organisation
 from core.tokens import issue_token
+from engine.drafts import draft_version
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
@@ -105,6 +106,7 @@ def _objects(organisation: Organisation, owner: User, *, invited: User) -> Names
         name="Hourly", workflow=made[0], user=owner, context={"amount": 1}, interval_seconds=3600
     )
     save_schedule(schedule)
+    draft = draft_version(workflow=made[0], document=SAMPLE, user=owner)
     credential = create_credential(
         organisation=organisation, name="crm", value="0123456789", hosts=["crm.example"]
     )
@@ -123,6 +125,7 @@ def _objects(organisation: Organisation, owner: User, *, invited: User) -> Names
         "workflow": made[0].id,
         "unused_workflow": made[1].id,
         "number": 1,
+        "draft_number": draft.number,
         "execution_id": waiting.id,
         "ended_execution": WorkflowExecution.objects.get(id=ended.id).id,
         "step_id": "ask",

@@ -53,8 +53,21 @@ class WorkflowVersionSerializer(StrictModelSerializer):
             "created_by",
             "created_at",
             "is_draft",
+            "decision",
+            "decided_by",
+            "decided_at",
         )
         read_only_fields = fields
+
+
+class PublishSerializer(StrictSerializer):
+    against = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2_147_483_647,
+        help_text="Number of the version that the changes were shown against: refused where the "
+        "workflow has another one by now.",
+    )
 
 
 class WorkflowVersionDetailSerializer(WorkflowVersionSerializer):

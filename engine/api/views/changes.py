@@ -54,11 +54,11 @@ class VersionDiffView(APIView):
         query = AgainstSerializer(data=_numbers(request))
         query.is_valid(raise_exception=True)
         workflow = find_workflow(self, workflow_id)
-        after = _version(workflow, number, "number")
+        after = find_version(workflow, number, "number")
         against = query.validated_data.get("against")
         if against is None:
             against = Workflow.objects.values_list("latest", flat=True).get(id=workflow.id)
-        before = _version(workflow, against, "against")
+        before = find_version(workflow, against, "against")
         changes = semantic_diff.diff(before.definition, after.definition)
         found = {
             "against": before.number,
@@ -78,7 +78,8 @@ def _numbers(request: Request) -> dict[str, object]:
     }
 
 
-def _version(workflow: Workflow, number: int, path: str) -> WorkflowVersion:
+def find_version(workflow: Workflow, number: int, path: str) -> WorkflowVersion:
+    """The workflow's version of this number. Raises NotFound, which names `path`."""
     found = WorkflowVersion.objects.filter(workflow=workflow, number=number).first()
     if found is None:
         message = "The workflow has no such version."

@@ -65,6 +65,11 @@ def test_chosen_ones_become_a_draft(cast: Cast, workflow: Workflow) -> None:
     steps = {each["id"]: each for each in found["definition"]["steps"]}
     assert steps["b"]["dependencies"] == []
     assert "retry" not in steps["c"]
+    kept = workflow.versions.get(number=2).explanation
+    assert [reason["title"] for reason in kept] == [
+        each["title"] for each in asked(cast, workflow)["suggestions"]
+    ]
+    assert all(reason["evidence"] for reason in kept)
     # Runs go on with what was saved, until somebody saves the draft.
     run = start(Workflow.objects.get(id=workflow.id), user=cast.owner.user)
     assert run.definition_version.number == 1

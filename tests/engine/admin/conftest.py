@@ -11,7 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from core.models import User
-from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
+from engine.drafts import draft_version
+from engine.models import (
+    StepExecution,
+    Workflow,
+    WorkflowExecution,
+    WorkflowSchedule,
+    WorkflowVersion,
+)
 from engine.schedules import save_schedule
 from engine.workflows import create_workflow
 from tests.support.cast import ASK, work
@@ -119,3 +126,14 @@ def schedule(workflow: Workflow, operator: User) -> WorkflowSchedule:
     )
     save_schedule(made)
     return made
+
+
+@pytest.fixture
+def draft(workflow: Workflow, operator: User) -> WorkflowVersion:
+    steps = [{**step, "name": SCRIPT} for step in ASKS["steps"]]
+    return draft_version(
+        workflow=workflow,
+        document={**ASKS, "steps": steps},
+        user=operator,
+        explanation=[{"title": SCRIPT, "evidence": ["Nobody waits."], "caveats": ["Once."]}],
+    )

@@ -8,10 +8,16 @@ import pytest
 from django.test import Client
 
 from core.models import User
-from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
+from engine.models import (
+    StepExecution,
+    Workflow,
+    WorkflowExecution,
+    WorkflowSchedule,
+    WorkflowVersion,
+)
 from tests.engine.admin.conftest import SCRIPT, Staff, text, url
 
-OWN_PAGES = ("run", "events", "cancel", "step", "answer", "start", "version")
+OWN_PAGES = ("run", "events", "cancel", "step", "answer", "start", "version", "draft")
 
 
 @pytest.fixture
@@ -21,6 +27,7 @@ def pages(
     waiting_step: StepExecution,
     failed_run: WorkflowExecution,
     schedule: WorkflowSchedule,
+    draft: WorkflowVersion,
 ) -> dict[str, str]:
     failed = failed_run.steps.get(step_id="bad")
     return {
@@ -33,6 +40,8 @@ def pages(
         "workflow history": url("workflow", "history", workflow.pk),
         "start": url("workflow", "run", workflow.pk),
         "version": url("workflow", "version", workflow.pk, 1),
+        "drafts": url("workflowversion", "changelist"),
+        "draft": url("workflowversion", "change", draft.pk),
         "runs": url("workflowexecution", "changelist"),
         "waiting runs": url("workflowexecution", "changelist") + "?waiting=stands",
         "run": url("workflowexecution", "change", waiting_run.pk),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.workflows import draft_version, update_workflow
+from engine.drafts import draft_version
+from engine.workflows import update_workflow
 from tests.support.cast import SAMPLE, Cast
 from tests.support.workflows import step
 

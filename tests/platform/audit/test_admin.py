@@ -35,7 +35,14 @@ from core.invitations import invite
 from core.models import AccessToken, Credential, Invitation, Organisation, Role, Scope, User
 from core.organisations import create_organisation, personal_organisation
 from core.tokens import issue_token
-from engine.models import StepExecution, Workflow, WorkflowExecution, WorkflowSchedule
+from engine.drafts import draft_version
+from engine.models import (
+    StepExecution,
+    Workflow,
+    WorkflowExecution,
+    WorkflowSchedule,
+    WorkflowVersion,
+)
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
 from engine.workflows import create_workflow
@@ -137,6 +144,9 @@ ROWS: dict[type[Model], Make] = {
     WorkflowCategory: lambda user: baker.make(WorkflowCategory, name="Reports"),
     WorkflowExecution: _run,
     StepExecution: _waiting_step,
+    WorkflowVersion: lambda user: draft_version(
+        workflow=_workflow(user), document=SAMPLE | {"description": "Better."}, user=user
+    ),
     AIBudget: lambda user: limit("5", organisation=personal_organisation(user), by_operator=True),
 }
 # What is filled in where a row is added.
@@ -204,6 +214,8 @@ OTHER_PAGES: dict[str, tuple[dict[str, Any], str] | None] = {
     "workflow_engine_workflow_run": ({"context": "{}", "token": str(uuid4())}, "execution.start"),
     "workflow_engine_workflow_version": None,
     "workflow_engine_workflowexecution_events": None,
+    "workflow_engine_workflowversion_publish": ({"against": "1"}, "workflow.publish_draft"),
+    "workflow_engine_workflowversion_dismiss": ({}, "workflow.dismiss_draft"),
     "workflow_engine_workflowexecution_pause": (CONFIRMED, "execution.pause"),
     "workflow_engine_workflowexecution_resume": (CONFIRMED, "execution.resume"),
     "workflow_engine_workflowexecution_cancel": (CONFIRMED, "execution.cancel"),

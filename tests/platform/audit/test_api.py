@@ -21,6 +21,7 @@ from core.invitations import invite
 from core.models import Organisation, Role, Scope, User
 from core.organisations import create_organisation, personal_organisation
 from core.tokens import issue_token
+from engine.drafts import draft_version
 from engine.models import WorkflowExecution, WorkflowSchedule
 from engine.schedules import save_schedule
 from engine.services import WorkflowEngine
@@ -148,6 +149,12 @@ def _optimize(world: World) -> Response:
     workflow = create_workflow(document=document, owner=world.owner)
     body = {"workflow_id": str(workflow.id), "apply": ["useless_retry:a"]}
     return world.send("POST", "/ai/workflows/optimize", body)
+
+
+def _draft(world: World) -> str:
+    workflow = world.cast.shared
+    draft = draft_version(workflow=workflow, document=SAMPLE, user=world.owner)
+    return f"/workflows/{workflow.id}/versions/{draft.number}"
 
 
 def _budget(world: World) -> str:
@@ -288,6 +295,14 @@ CALLS: dict[str, tuple[str, Call]] = {
     "POST /ai/workflows/generate": (
         "workflow.generate",
         lambda w: w.send("POST", "/ai/workflows/generate", WANTED),
+    ),
+    "POST /workflows/{workflow_id}/versions/{number}/publish": (
+        "workflow.publish_draft",
+        lambda w: w.send("POST", f"{_draft(w)}/publish", {"against": 1}),
+    ),
+    "POST /workflows/{workflow_id}/versions/{number}/dismiss": (
+        "workflow.dismiss_draft",
+        lambda w: w.send("POST", f"{_draft(w)}/dismiss"),
     ),
     "POST /ai/workflows/optimize": ("workflow.optimize", _optimize),
     "POST /ai/steps/execute": (
