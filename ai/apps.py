@@ -9,6 +9,7 @@ class AIConfig(AppConfig):
     verbose_name = "AI"
 
     def ready(self) -> None:
+        from ai import checks  # noqa: F401 - importing registers them
         from ai.budgets import health, limits, parking
         from core.health import register
         from engine.signals import reconciled

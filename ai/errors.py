@@ -23,6 +23,14 @@ class AIError(PlatformError):
     may_cost: bool = True
 
 
+class DetectorMissing(PlatformError):
+    """What REDACTION_PRESIDIO needs is not installed: no prompt is sent."""
+
+    code = "ai_detector_missing"
+    status = 503
+    permanent = True
+
+
 class PromptTooLarge(TooLarge):
     """The prompt is too large."""
 

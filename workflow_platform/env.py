@@ -172,6 +172,13 @@ class Environment(BaseSettings):
     ai_redact_optional: bool = Field(
         default=False, description="Steps may say `redact: false`; secrets are replaced even so."
     )
+    redaction_presidio: bool = Field(
+        default=False, description="presidio-analyzer finds names in prompts; an extra."
+    )
+    redaction_presidio_model: str = Field(
+        default="en_core_web_sm", description="A model of spaCy: its package or directory."
+    )
+    redaction_presidio_language: str = Field(default="en", description="The model's language.")
     ai_prices: dict[str, ModelPrice] = Field(
         default={}, description="JSON: model -> US dollars a million tokens."
     )

@@ -325,6 +325,9 @@ PROGRESS_STREAMS_PER_USER = env.progress_streams_per_user
 PROGRESS_STREAM_SECONDS = env.progress_stream_seconds
 AI_REDACT = env.redacted()
 AI_REDACT_OPTIONAL = env.ai_redact_optional
+REDACTION_PRESIDIO = env.redaction_presidio
+REDACTION_PRESIDIO_MODEL = env.redaction_presidio_model
+REDACTION_PRESIDIO_LANGUAGE = env.redaction_presidio_language
 # No prompt holds these, whatever brought them there.
 AI_OWN_SECRETS = [
     secret

@@ -16,6 +16,9 @@ class Kind(StrEnum):
     NATIONAL_ID = "national_id"
     CARD = "card"
     PHONE = "phone"
+    PERSON = "person"
+    LOCATION = "location"
+    GROUP = "group"
 
 
 RANK = {kind: rank for rank, kind in enumerate(Kind)}
@@ -57,6 +60,32 @@ def apart(findings: Iterable[Finding]) -> list[Finding]:
         else:
             kept.append(finding)
     return kept
+
+
+def merged(text: str, findings: list[Finding], further: Iterable[Finding]) -> list[Finding]:
+    """Findings that do not overlap, and the words that further ones hold besides them, in order."""
+    pieces: list[Finding] = []
+    for each in further:
+        start = each.start
+        for known in findings:
+            if known.start >= each.end:
+                break
+            if known.end > start:
+                pieces.append(Finding(each.kind, start, known.start))
+                start = known.end
+        pieces.append(Finding(each.kind, start, each.end))
+    words = (_words(text, piece) for piece in pieces)
+    return apart([*findings, *(each for each in words if each.end > each.start)])
+
+
+def _words(text: str, piece: Finding) -> Finding:
+    """The piece from its first word to its last."""
+    start, end = piece.start, piece.end
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    return Finding(piece.kind, start, end)
 
 
 def _better(one: Finding, other: Finding) -> bool:

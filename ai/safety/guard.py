@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ai.invisible import strip_invisible
 from ai.providers.base import Prompt
 from ai.safety.detection import find
 from ai.safety.filters import ContentFilter
-from ai.safety.findings import Finding, Kind, apart
+from ai.safety.findings import Finding, Kind, apart, merged
 from ai.safety.marking import note, rewritten, unmarked
 from ai.safety.partial import settled
 from ai.safety.placeholders import Placeholders, without_names
@@ -24,7 +24,7 @@ from core.http.redaction import REDACTED, Redactor
 
 MAX_SPREAD = 1_000
 """Values of one question that are also looked for where nothing says what they are."""
-_BY_LABEL = (Kind.SECRET, Kind.NATIONAL_ID, Kind.PHONE)
+_BY_LABEL = (Kind.SECRET, Kind.NATIONAL_ID, Kind.PHONE, Kind.PERSON)
 # What a schema says in these is no text, and would no longer mean the same.
 _NO_TEXT = {"pattern", "patternProperties", "$ref", "$id", "$schema", "$anchor", "format", "type"}
 
@@ -36,10 +36,12 @@ class Policy:
     Attributes:
         kinds: values that are replaced.
         own: the platform's own secrets, which are replaced whatever the kinds.
+        further: finds more in a text, whatever the kinds.
     """
 
     kinds: Collection[Kind]
     own: Sequence[str]
+    further: Callable[[str], Iterable[Finding]] | None = None
 
 
 class Guard:
@@ -79,7 +81,7 @@ class Guard:
         sent = {t: self._text(t, f) for t, f in zip(strings, found[2:], strict=True)}
         schema = _mapped(prompt.schema, lambda string: sent.get(string, string))
         # What tools will give is not known yet.
-        named = bool(self._names) or bool(prompt.tools and policy.kinds)
+        named = bool(self._names) or bool(prompt.tools and (policy.kinds or policy.further))
         told = note(mark=self._mark, named=named)
         system = "\n\n".join(filter(None, (system, told)))
         self.prompt = replace(
@@ -151,7 +153,10 @@ class Guard:
         return [Problem(hide(problem.path), hide(problem.message)) for problem in problems]
 
     def _find(self, text: str) -> list[Finding]:
-        return find(text, kinds=self._policy.kinds, own=self._policy.own)
+        findings = find(text, kinds=self._policy.kinds, own=self._policy.own)
+        if self._policy.further is None:
+            return findings
+        return merged(text, findings, self._policy.further(text))
 
     def _spread(self, text: str, findings: list[Finding], values: dict[str, Kind]) -> list[Finding]:
         """More findings: what a label gave away in one place is the same value in another."""

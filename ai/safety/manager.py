@@ -10,6 +10,7 @@ from django.conf import settings
 
 from ai.calls import Caller
 from ai.providers.base import Prompt, Provider
+from ai.safety import presidio
 from ai.safety.filters import ContentFilter, PromptValidator, ResponseValidator
 from ai.safety.findings import Kind
 from ai.safety.guard import Guard, Policy
@@ -50,9 +51,16 @@ class AISecurityManager:
 
 
 def policy_of(prompt: Prompt) -> Policy:
-    """What is replaced in a prompt: AI_REDACT, or secrets alone where it may ask for that."""
+    """What is replaced in a prompt: AI_REDACT and what presidio finds, or secrets alone where
+    it may ask for that.
+    """
     kinds = frozenset(Kind(name) for name in settings.AI_REDACT)
     if not prompt.redact and settings.AI_REDACT_OPTIONAL:
         kinds &= {Kind.SECRET}
     own = {value for value in (*settings.AI_OWN_SECRETS, settings.OPENAI_API_KEY) if value}
-    return Policy(kinds=kinds, own=sorted(v for v in own if len(v) >= _SHORTEST_SECRET))
+    further = None
+    if settings.REDACTION_PRESIDIO and (prompt.redact or not settings.AI_REDACT_OPTIONAL):
+        model, language = settings.REDACTION_PRESIDIO_MODEL, settings.REDACTION_PRESIDIO_LANGUAGE
+        further = presidio.load(model, language).find
+    long_enough = sorted(v for v in own if len(v) >= _SHORTEST_SECRET)
+    return Policy(kinds=kinds, own=long_enough, further=further)
