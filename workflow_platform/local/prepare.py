@@ -13,7 +13,7 @@ import django
 from django.core.management import CommandError, call_command
 
 COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("migrate", {"interactive": False, "verbosity": 0}),
+    ("migrate", {"interactive": False, "verbosity": 0, "skip_checks": False}),
     ("load_catalogue", {}),  # categories and starter templates
     ("create_operator", {}),  # prints the password when it makes the account
 )

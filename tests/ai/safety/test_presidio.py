@@ -20,6 +20,7 @@ from ai.safety.findings import Finding, Kind, merged
 from ai.safety.guard import Guard, Policy
 from ai.safety.manager import policy_of
 from ai.safety.presidio import PresidioDetector
+from workflow_platform.local import prepare
 
 TEXT = "Ada Lovelace <ada@example.org> moved to London. Ask Ada Lovelace."
 NAMES = {"PERSON": r"Ada Lovelace(?: <[^>]*>)?|Lovelace", "LOCATION": "London", "DATE_TIME": "Ask"}
@@ -109,6 +110,17 @@ def test_what_is_not_installed_is_told_at_the_start(
     presidio.load.cache_clear()
     with pytest.raises(DetectorMissing, match="presidio-analyzer is not installed"):
         policy_of(new_prompt("Hello.", timeout=5.0))
+
+
+@pytest.mark.django_db
+def test_the_platform_does_not_start_without_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare.main() == 0
+    settings.REDACTION_PRESIDIO = True
+    monkeypatch.setattr(presidio, "find_spec", lambda name: None)
+    assert prepare.main() == 1
+    assert "presidio-analyzer is not installed" in capsys.readouterr().err
 
 
 def test_a_step_that_may_send_names_is_not_looked_at(settings: Settings) -> None:
