@@ -88,7 +88,7 @@ PROGRESS = OpenApiExample(
     value={
         "execution_id": "01a2ec7c-13b0-7cc2-95a4-5f5d0a8e1c4e",
         "status": "running",
-        "version": "5f0c2d9c1ab04e77",
+        "version": "000000000000002a",
         "steps": [
             {
                 "step_id": "summary",

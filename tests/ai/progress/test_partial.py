@@ -18,9 +18,8 @@ from ai.safety.partial import settled
 OWN = "the platform's own secret 4711"  # pragma: allowlist secret - made up
 POLICY = Policy(kinds=frozenset(Kind), own=[OWN, "another-own-secret-0815"])
 TOKEN = "ghp_" + "a1B2" * 9
-KEY = (
-    f"-----BEGIN RSA PRIVATE KEY-----\n{'QUJD' * 16}\n{'REVG' * 16}\n-----END RSA PRIVATE KEY-----"
-)
+MARKS = [f"-----{end} RSA PRIVATE KEY-----" for end in ("BEGIN", "END")]
+KEY = f"{MARKS[0]}\n{'QUJD' * 16}\n{'REVG' * 16}\n{MARKS[1]}"
 WORDS = [
     "Dear", "Ada,", "it", "rains.", "\n", "\n\n", "-", "[", "]", "[1]", "[a b", "\\[", "[EMAIL_1]",
     "[EMAIL 1]", "[ email_1 ]", "\\[EMAIL\\_1\\]", "[EMAIL_2]", "[PHONE_1]", TOKEN, f"({TOKEN})",

@@ -37,7 +37,7 @@ from tests.support.serving import serving as web_serving
 from tests.support.workers import Worker, finish, stop_shared_workers, wait_until
 from tests.support.workflows import definition, start, step
 
-SECRET = "ghp_" + "a1B2" * 9
+SECRET = "ghp_" + "a1B2" * 9  # pragma: allowlist secret - made up
 STREAM = {"Accept": "text/event-stream"}
 
 
