@@ -9,6 +9,7 @@ class EngineConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
+        from core import tracing
         from core.audit import sealing
         from core.health import register
         from core.organisations import member_removed
@@ -19,12 +20,15 @@ class EngineConfig(AppConfig):
             registry,
             selectors,
             signals,
+            spans,
             worker,
             workflows,
         )
 
         registry.discover()
         signals.reconciled.connect(sealing.on_round, dispatch_uid="core.audit")
+        if tracing.on():
+            signals.execution_finished.connect(spans.record_run, dispatch_uid="engine.spans")
         access_control.register(selectors.workflows_for)
         member_removed.connect(workflows.hand_over, dispatch_uid="engine.workflows")
         register("workers", health.workers)

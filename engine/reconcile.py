@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from engine import broker, canvas, definitions, history, metrics, schedules, statements
+from engine import broker, canvas, definitions, history, metrics, schedules, spans, statements
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.signals import reconciled
 from engine.statements import Unsent
@@ -74,6 +74,7 @@ def _take_back(row: StepExecution) -> None:
     if advance is None:
         return
     metrics.leases_expired.inc()
+    spans.record_lost(row, "lost")
     logger.warning(
         "run %s: step %r lost its worker %s", row.execution_id, row.step_id, row.lease_owner
     )

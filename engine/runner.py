@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from core import tracing
 from core.errors import InvalidInput, KeyUnavailable, PlatformError
 from core.keys.ring import data_keys
 from engine import (
@@ -30,6 +31,7 @@ from engine import (
     retry,
     rules,
     selectors,
+    spans,
     stopping,
     validation,
 )
@@ -79,6 +81,7 @@ def run_steps(
     outputs: dict[str, JsonObject] = {}
     definition: WorkflowDefinition | None = None
     claim: Claim | None = None
+    run = partial(spans.traced, _run) if tracing.on() else _run
     for n, position in enumerate(positions):
         now = time.monotonic()
         if outbox and definition and now - flushed > _FLUSH_SECONDS:
@@ -94,7 +97,7 @@ def run_steps(
         definition = claim.definition
         rest = positions[n + 1 :]
         following = rest[0] if rest and now - started <= _MESSAGE_SECONDS else None
-        advance, claim = _run(claim, outputs, following=following)
+        advance, claim = run(claim, outputs, following=following)
         ready = advance.ready if advance else ()
         brings |= then in ready
         covered = {then, *rest}
@@ -132,7 +135,7 @@ def _run(
         try:
             context = _context(claim, outputs)
             if step.when is not None and not rules.holds(step.when, context.data):
-                return _settled(claim, "skipped", lambda: steps.skip(claim)), None
+                return _ended(claim, "skipped", lambda: steps.skip(claim)), None
             executor = registry.executors()[step.step_type]
             step = replace(step, config=executor.resolve(step, context))
             received = {"config": step.config}
@@ -154,7 +157,7 @@ def _run(
         metrics.duration_of(step.step_type).observe(elapsed)
         payload, elapsed_ms = received, round(elapsed * 1000)
         if (waiting_for := result.waiting_for) is not None:
-            return _settled(
+            return _ended(
                 claim,
                 "waiting",
                 lambda: steps.wait(claim, waiting_for, received=payload, elapsed_ms=elapsed_ms),
@@ -218,10 +221,11 @@ def _failed(
     if isinstance(error, KeyUnavailable | DatabaseUnavailable) and not error.permanent:
         away = isinstance(error, KeyUnavailable)
         wait = settings.ENGINE_KEY_SECONDS if away else _DATABASE_DELAY
-        return _settled(
+        return _ended(
             claim,
             error.code,
             lambda: steps.retry_later(claim, error, delay_seconds=wait, received=None),
+            error,
         )
     try:
         failures = _reconnecting(lambda: selectors.failures(claim.id)) + 1
@@ -236,17 +240,32 @@ def _failed(
     )
     if decision.retry:
         delay = decision.delay_seconds
-        return _settled(
+        return _ended(
             claim,
             "retried",
             lambda: steps.retry_later(claim, error, delay_seconds=delay, received=received),
+            error,
         )
     elapsed_ms = round((time.monotonic() - started) * 1000)
-    return _settled(
+    return _ended(
         claim,
         "failed",
         lambda: steps.fail(claim, error, received=received, elapsed_ms=elapsed_ms),
+        error,
     )
+
+
+def _ended(
+    claim: Claim,
+    outcome: str,
+    settle: Callable[[], Advance | None],
+    error: PlatformError | None = None,
+) -> Advance | None:
+    """Settles an attempt that did not complete its step."""
+    advance = _settled(claim, outcome, settle)
+    if advance is not None:
+        spans.tell(outcome, error)
+    return advance
 
 
 def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -> Settled | None:
@@ -266,7 +285,7 @@ def _settled(claim: Claim, outcome: str, settle: Callable[[], Settled | None]) -
         # It ran, but what came of it cannot be stored: it will run again.
         delay = settings.ENGINE_KEY_SECONDS
         later = partial(steps.retry_later, claim, error, delay_seconds=delay, received=None)
-        _settled(claim, error.code, later)
+        _ended(claim, error.code, later, error)
         return None
     if settled is not None:
         metrics.settled(claim.step.step_type, outcome).inc()

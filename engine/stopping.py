@@ -17,7 +17,7 @@ from celery.exceptions import WorkerShutdown, WorkerTerminate
 from django.conf import settings
 from django.db import connection
 
-from engine import canvas, definitions
+from engine import canvas, definitions, spans
 from engine.models import StepExecution, StepStatus
 from engine.transitions import steps
 
@@ -133,7 +133,15 @@ def _lives(pid: int) -> bool:
 def _held_by(pids: Collection[int]) -> list[StepExecution]:
     owners = tuple(f"{socket.gethostname()}:{pid}:" for pid in pids)
     running = StepExecution.objects.filter(status=StepStatus.RUNNING).only(
-        "id", "execution_id", "step_id", "scope", "position", "attempt", "lease_owner"
+        "id",
+        "execution_id",
+        "step_id",
+        "step_type",
+        "scope",
+        "position",
+        "attempt",
+        "lease_owner",
+        "started_at",
     )
     return [row for row in running.iterator() if row.lease_owner.startswith(owners)]
 
@@ -141,5 +149,6 @@ def _held_by(pids: Collection[int]) -> list[StepExecution]:
 def _give_up(row: StepExecution) -> None:
     advance = steps.hand_back(row)
     if advance is not None:
+        spans.record_lost(row, "handed_back")
         logger.warning("run %s: step %r handed back", row.execution_id, row.step_id)
         canvas.send(row.execution_id, definitions.of_run(row.execution_id), advance.ready)

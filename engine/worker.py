@@ -9,11 +9,17 @@ import os
 import socket
 from typing import Any
 
-from celery.signals import beat_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutting_down,
+)
 from django.conf import settings
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from core import tracing
 from engine.models import WorkerKind, WorkflowWorker
 from engine.presence import Presence
 from engine.reconcile import Reconciler
@@ -62,6 +68,12 @@ def stop(**_: Any) -> None:
         reconciler.stop()
         presence.stop_taking_work()
         handover.begin()
+
+
+@worker_process_shutdown.connect
+def end_process(**_: Any) -> None:
+    """Sends the last spans of a process of the pool, which runs no `atexit`."""
+    tracing.close()
 
 
 @beat_init.connect

@@ -12,4 +12,5 @@ pytest_plugins = [
     "tests.support.tls",
     "tests.support.world",
     "tests.support.serving",
+    "tests.support.traces",
 ]

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ai import client, errors, tracing
+from ai import client, errors
 from ai.client import Caller
+from core import tracing
 from core.ids import uuid7
 from tests.ai.endpoint import Endpoint, completion
-from tests.support.traces import Collector, collecting
+from tests.support.traces import Collector, attributes, spans
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    with collecting() as made:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
-        monkeypatch.setenv("OTEL_SERVICE_NAME", "workflow-tests")
-        tracing.provider.cache_clear()
-        try:
-            yield made
-        finally:
-            tracing.provider(os.getpid()).shutdown()
-            tracing.provider.cache_clear()
-
-
-def spans(collector: Collector) -> list[Span]:
-    tracing.provider(os.getpid()).force_flush()
-    return collector.spans()
-
-
-def attributes(found: Any) -> dict[str, Any]:
-    values = {}
-    for pair in found.attributes:
-        value = pair.value
-        kind = value.WhichOneof("value")
-        values[pair.key] = (
-            [item.string_value for item in value.array_value.values]
-            if kind == "array_value"
-            else getattr(value, kind)
-        )
-    return values
 
 
 def test_a_call_is_a_span_in_its_runs_trace(endpoint: Endpoint, collector: Collector) -> None:

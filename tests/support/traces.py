@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import pytest
 from opentelemetry.proto.collector.trace.v1 import (
     trace_service_pb2,
     trace_service_pb2_grpc,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from core import tracing
+from engine import signals
+from engine import spans as engine_spans
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
@@ -53,3 +59,40 @@ def collecting() -> Iterator[Collector]:
         yield made
     finally:
         server.stop(None)
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector of what this process, and those that it starts now, trace."""
+    with collecting() as made:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "workflow-tests")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        tracing.provider.cache_clear()
+        signals.execution_finished.connect(engine_spans.record_run, dispatch_uid="tests")
+        try:
+            yield made
+        finally:
+            signals.execution_finished.disconnect(dispatch_uid="tests")
+            tracing.provider(os.getpid()).shutdown()
+            tracing.provider.cache_clear()
+
+
+def spans(collector: Collector) -> list[Span]:
+    """What has come so far, all of this process's included."""
+    tracing.provider(os.getpid()).force_flush()
+    return collector.spans()
+
+
+def attributes(found: Any) -> dict[str, Any]:
+    """What a span or a resource says, by name."""
+    values = {}
+    for pair in found.attributes:
+        value = pair.value
+        kind = value.WhichOneof("value")
+        values[pair.key] = (
+            [item.string_value for item in value.array_value.values]
+            if kind == "array_value"
+            else getattr(value, kind)
+        )
+    return values
