@@ -178,7 +178,8 @@ def test_credentials_and_secrets_in_a_result_are_masked(
     )
     settings.AI_OWN_SECRETS = ["the-platforms-own-key"]
     forms = [value, base64.b64encode(value.encode()).decode(), "the-platforms-own-key"]
-    forms += ["sk-live0123456789abcdefghij", "Correct-\u200bHorse 42/battery"]  # pragma: allowlist secret
+    forms += ["sk-live0123456789abcdefghij"]  # pragma: allowlist secret - made up
+    forms += ["Correct-\u200bHorse 42/battery"]
     endpoint.answers = [
         asked(*[("tests_fetch", {"key": number}) for number in range(len(forms))]),
         (200, completion("Done.")),
