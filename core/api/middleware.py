@@ -14,6 +14,7 @@ from core.ids import uuid7
 
 REQUEST_ID = "X-Request-ID"
 _NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+_OF_THE_BODY = ("Content-Encoding", "ETag", "Last-Modified")
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -68,9 +69,23 @@ class ErrorEnvelope:
         code, message = described(response.status_code)
         if response.headers.get("Content-Type", "").startswith("text/plain"):
             message = response.text or message
-        response.content = json.dumps(envelope(code, message)).encode()
-        response.headers["Content-Type"] = "application/json"
-        return response
+        return _replaced(response, json.dumps(envelope(code, message)).encode())
+
+
+def _replaced(response: HttpResponse, body: bytes) -> HttpResponse:
+    """The response with this JSON for a body, without what described the old one."""
+    if response.streaming:  # its body cannot be set
+        response.close()
+        whole = HttpResponse(status=response.status_code, headers=response.headers)
+        whole.cookies = response.cookies
+        response = whole
+    response.content = body
+    for header in _OF_THE_BODY:
+        response.headers.pop(header, None)
+    response.headers["Content-Type"] = "application/json"
+    # Inner middleware may have measured the old body.
+    response.headers["Content-Length"] = str(len(body))
+    return response
 
 
 class RefuseEncodings:
