@@ -24,7 +24,7 @@ from ai.progress import reports
 from ai.progress.reports import Phase
 from ai.providers.base import Prompt, Tool, ToolCall, Turn
 from ai.safety.guard import Guard
-from core import credentials
+from core import credentials, tracebacks
 from core.errors import PlatformError, Problem
 from core.http.redaction import Redactor
 from core.json import JsonObject, parse_json
@@ -224,8 +224,8 @@ def _run(name: str, arguments: JsonObject, *, owner: RunOwner, seconds: float) -
         case PlatformError() as error:
             raise Refused("failed", _listed(error.message, error.problems))
         case BaseException() as error:
-            # Its own words may hold what the model must not be shown.
-            logger.warning("tool %s raised %s", name, type(error).__name__, exc_info=error)
+            # Its own words may hold what neither the model nor a log must be shown.
+            logger.warning("tool %s raised %s", name, tracebacks.places(error))
             raise Refused("failed", "The tool failed.")
         case value:
             return value

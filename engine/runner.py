@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from core import tracing
+from core import tracebacks, tracing
 from core.errors import InvalidInput, KeyUnavailable, PlatformError
 from core.keys.ring import data_keys
 from engine import (
@@ -149,7 +149,9 @@ def _run(
         except BaseException as error:
             if stopping.ends_process(error):
                 raise
-            logger.exception("run %s: step %r raised", claim.execution_id, step.id)
+            logger.error(  # noqa: TRY400 - the message may hold payloads
+                "run %s: step %r raised %s", claim.execution_id, step.id, tracebacks.places(error)
+            )
             failure = StepFailed(f"{type(error).__name__}: {error}")
             return _failed(claim, failure, received=received, started=started), None
         failpoints.reach("after_effect")

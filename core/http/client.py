@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NoReturn, cast
@@ -19,6 +18,7 @@ import httpcore2
 import httpx2
 from django.conf import settings
 
+from core import tracebacks
 from core.errors import PlatformError
 from core.http import network
 from core.http.addresses import Address
@@ -87,8 +87,7 @@ def send(
         raise BadAnswer(None if call.redactor else f"The answer cannot be read: {error}.") from None
     except Exception as error:  # noqa: BLE001
         # The error itself may hold what was to be sent: the log gets its place only.
-        place = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("outgoing request failed: %s at\n%s", type(error).__name__, place)  # noqa: TRY400
+        logger.error("outgoing request failed: %s", tracebacks.places(error))  # noqa: TRY400
         raise HttpError(f"The request could not be made ({type(error).__name__}).") from None
 
 

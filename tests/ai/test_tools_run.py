@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.support.workflows import definition, start, step
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 CALL = {"name": "tests_owner", "arguments": "{}", "id": "call_owner"}
+CANARY = "canary-of-the-argument"
+FETCH = {"name": "tests_number", "arguments": f'{{"text": "{CANARY}"}}', "id": "call_number"}
 
 
 @pytest.fixture
@@ -26,6 +29,10 @@ def worker(patient_flush: None, worker_folder: Path) -> Iterator[Worker]:
             {"model": "looks", "hasToolResult": True}, {"content": "Known.", "usage": USAGE}
         )
         server.add_fixture({"model": "looks"}, {"toolCalls": [CALL], "usage": USAGE})
+        server.add_fixture(
+            {"model": "fails", "hasToolResult": True}, {"content": "Not known.", "usage": USAGE}
+        )
+        server.add_fixture({"model": "fails"}, {"toolCalls": [FETCH], "usage": USAGE})
         server.add_fixture({"model": "hostile"}, {"toolCalls": [CALL] * 3, "usage": USAGE})
         environment.setenv("OPENAI_API_KEY", KEY)
         environment.setenv("MODEL_ENDPOINT", f"{server.url}/v1")
@@ -73,3 +80,20 @@ def test_a_run_looks_something_up(worker: Worker, user: User) -> None:
     assert [row.error_code for row in hostile] == ["", "", "", "ai_tool_limit"]
     assert [len(row.tool_calls) for row in hostile] == [3] * 4
     assert {row.tokens_used for row in hostile} == {18}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_tool_raises_is_logged_without_its_words(worker: Worker, user: User) -> None:
+    config = {"prompt": "How many?", "model": "fails", "tools": ["tests.number"]}
+    run = start(definition(step("a", step_type="AI_GENERATED", config=config)), user=user)
+    assert finish(run.id).status == "completed"
+    (call,) = (
+        AIStepExecution.objects.filter(step_execution__execution=run)
+        .earliest("call_number")
+        .tool_calls
+    )
+    assert call["error"]
+    log = worker.log.read_text()
+    assert CANARY not in log
+    assert "tool tests.number raised builtins.ValueError" in log
+    assert re.search(r'workflow_functions.py", line \d+, in number\n', log)

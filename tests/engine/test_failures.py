@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from core.errors import KeyUnavailable
 from core.models import User
+from engine import registry
+from engine.context import WorkflowContext
 from engine.errors import DatabaseUnavailable
 from engine.models import StepExecution
 from engine.transitions import runs, steps
@@ -102,3 +105,41 @@ def test_function_that_ends_its_process_costs_no_worker(
     assert (run.status, run.error_code) == ("failed", "step_failed")
     assert StepExecution.objects.get(execution=run).attempt == 1
     assert {child.pid for child in worker.children()} == before
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "kind", "place"),
+    [
+        ("tests.fail", "message", "RuntimeError", "fail"),
+        ("tests.number", "text", "ValueError", "number"),
+    ],
+)
+def test_what_a_function_raises_is_logged_without_its_words(
+    user: User, worker: Worker, function: str, argument: str, kind: str, place: str
+) -> None:
+    canary = f"canary-in-the-words-of-{place}"
+    run = finish(
+        start(definition(step("a", **calls(function, **{argument: canary}))), user=user).id
+    )
+    assert canary in (run.steps.get().error_message or ""), "the encrypted row keeps it"
+    log = worker.log.read_text()
+    assert canary not in log
+    assert f"run {run.id}: step 'a' raised builtins.{kind}" in log
+    assert re.search(rf'workflow_functions.py", line \d+, in {place}\n', log)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_executor_raises_is_logged_without_its_words(
+    user: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(self: object, step: object, context: WorkflowContext) -> None:
+        raise LookupError(f"no {context.data}")
+
+    made = definition(step("a", step_type="TRANSFORM", config={"output": {"b": "inputs.n"}}))
+    monkeypatch.setattr(type(registry.executors()["TRANSFORM"]), "execute", execute)
+    run = run_inline(made, user=user, data={"n": "canary"})
+    assert "canary" in (run.steps.get().error_message or "")
+    logged = "\n".join(LineFormatter().format(record) for record in caplog.records)
+    assert "canary" not in logged
+    assert f"run {run.id}: step 'a' raised builtins.LookupError" in logged
+    assert f'File "{__file__}", line ' in logged

@@ -123,6 +123,12 @@ def fetch(key: int) -> str:
     return KEPT[key]
 
 
+@workflow_function("tests.number", read_only=True)
+def number(text: str) -> int:
+    """Reads a number, and quotes what is none."""
+    return int(text)
+
+
 @workflow_function("tests.raise", read_only=True)
 def raises(how: str = "error") -> None:
     """Fails."""
