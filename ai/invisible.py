@@ -1,4 +1,6 @@
-"""Characters that a person does not see and a model does: a way to hide instructions in a text."""
+"""Characters that a person does not see and a model does: a way to hide instructions in a text;
+and characters that a text in JSON hides behind escapes.
+"""
 
 from __future__ import annotations
 
@@ -29,3 +31,27 @@ _INVISIBLE = re.compile(
 def strip_invisible(text: str) -> str:
     """The text without the characters that nobody sees; what remains reads the same."""
     return _INVISIBLE.sub("", text)
+
+
+_ESCAPE = re.compile(
+    r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\u([0-9a-f]{4})|\\(.)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def unescape_json(text: str) -> str:
+    """A text that holds JSON, with its characters instead of their escapes: the same value. Escapes
+    that JSON needs (quotes, backslashes, controls) stay.
+    """
+    return _ESCAPE.sub(_character, text) if "\\" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    high, low, code, plain = found.groups()
+    if plain is not None:
+        return "/" if plain == "/" else found[0]
+    if high is not None:
+        return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10 | int(low, 16) & 0x3FF))
+    character = chr(int(code, 16))
+    needed = character in '"\\' or character < " " or "\ud800" <= character <= "\udfff"
+    return found[0] if needed else character

@@ -22,13 +22,13 @@ from ai.errors import (
     AINoJson,
     AITimeout,
 )
-from ai.invisible import strip_invisible
+from ai.invisible import strip_invisible, unescape_json
 from ai.lookups import Toolbox
 from ai.parsing import CUT_OFF, AIResponseParser
 from ai.progress import reports
 from ai.progress.reports import Phase
 from ai.providers.base import Completion, Mode, Prompt, Provider, ToolCall
-from ai.safety.filters import ResponseValidator
+from ai.safety.filters import MAX_ANSWER, ResponseValidator
 from ai.safety.guard import Guard
 from ai.structure import Modes, in_mode, repaired, weaker
 from core.json import JsonObject
@@ -185,7 +185,7 @@ class Question:
                 try:
                     with attempt:
                         completion = self.via.complete(prompt)
-                        completion = self._bounded(completion)
+                        completion = self._bounded(completion, data=prompt.schema is not None)
                         attempt.answered(completion)
                         if reservation is not None:
                             reservation.settle(attempt.row.exact_cost_usd)
@@ -212,8 +212,13 @@ class Question:
             lookups=tuple(self.toolbox.lookups),
         )
 
-    def _bounded(self, completion: Completion) -> Completion:
-        """What came, without characters that nobody sees, and calls without the marks."""
+    def _bounded(self, completion: Completion, *, data: bool) -> Completion:
+        """What came, without characters that nobody sees, and calls without the marks.
+
+        Args:
+            data: whether JSON was asked for, whose escapes hide nothing then.
+        """
+        text = unescape_json(completion.text[:MAX_ANSWER]) if data else completion.text
         calls = tuple(
             ToolCall(
                 id=call.id,
@@ -222,7 +227,7 @@ class Question:
             )
             for call in completion.calls
         )
-        return replace(completion, text=_validator.bounded(completion.text), calls=calls)
+        return replace(completion, text=_validator.bounded(text), calls=calls)
 
     def _within(self, prompt: Prompt) -> Prompt:
         """The prompt with no more time than is left."""

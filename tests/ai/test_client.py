@@ -219,6 +219,21 @@ def test_invisible_characters_of_an_answer_go(endpoint: Endpoint, caller: Caller
     assert client.ask(prompt(), caller=caller).text == "ab"
 
 
+def test_escapes_of_an_answer_hide_nothing(
+    endpoint: Endpoint, caller: Caller, settings: Settings
+) -> None:
+    schema = {"type": "object", "properties": {"e": {"type": "string"}}, "required": ["e"]}
+    endpoint.answers = [(200, completion(r'{"e": "a\u200bb\u202e\udb40\udc41"}'))]
+    answer = client.ask(prompt("First.", schema=schema), caller=caller)
+    assert (answer.text, answer.data) == ('{"e": "ab"}', {"e": "ab"})
+
+    settings.AI_OWN_SECRETS = ["the-platforms-own-key"]
+    endpoint.answers = [(200, completion(r'{"e": "\u0074he-platforms-own-\u006bey"}'))]
+    with pytest.raises(errors.AIUnsafeAnswer):
+        client.ask(prompt("Second.", schema=schema), caller=caller)
+    assert "own" not in str(AIStepExecution.objects.latest("id").response)
+
+
 class Broken:
     """A provider with a bug."""
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from ai.invisible import strip_invisible
+from ai.invisible import strip_invisible, unescape_json
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,25 @@ from ai.invisible import strip_invisible
 def test_what_nobody_sees_goes(text: str, stripped: str) -> None:
     assert strip_invisible(text) == stripped
     assert strip_invisible(stripped) == stripped
+
+
+@pytest.mark.parametrize(
+    ("text", "unescaped"),
+    [
+        ("no escapes", "no escapes"),
+        (r'{"a": "\u0073k-\u200b1"}', '{"a": "sk-\u200b1"}'),
+        (r'"\udb40\udc41"', '"\U000e0041"'),
+        (r'"a\/b"', '"a/b"'),
+        (
+            r'"\u0022 \u005c \u005C \u000a \n \t \" \\"',
+            r'"\u0022 \u005c \u005C \u000a \n \t \" \\"',
+        ),
+        (r'"\\u0041"', r'"\\u0041"'),  # a backslash, then u0041
+        (r'"\ud800 alone"', r'"\ud800 alone"'),
+        ("\\", "\\"),
+    ],
+)
+def test_escapes_of_json_hide_nothing(text: str, unescaped: str) -> None:
+    assert unescape_json(text) == unescaped
+    if text.startswith(('"', "{")):
+        assert json.loads(unescaped) == json.loads(text)
