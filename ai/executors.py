@@ -128,7 +128,8 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
         return ["text", "model", "provider"]
 
     def effect(self, step: WorkflowStep) -> Effect:
-        return "model"
+        # What comes after a verdict waits for a person, whether it reads the answer or not.
+        return "person" if step.config.get("review") else "model"
 
     def expressions(self, step: WorkflowStep) -> list[rules.Expression]:
         return [

@@ -170,6 +170,14 @@ LEFT_ALONE: dict[str, Document] = {
         compute("y", "x"),
         compute("c", "b2", "y", reads=["b2", "x", "y"]),
     ),
+    "a person's verdict on an answer that nobody reads": definition(
+        ask("a", review=True), http("b", "a", timeout=9), transform("c", "b", x="steps.b.status")
+    ),
+    "a question that is paid after the verdict on another": definition(
+        ask("a", prompt="A?", review=True),
+        ask("b", "a", prompt="B?"),
+        transform("c", "a", "b", x="steps.a.output.text + steps.b.output.text"),
+    ),
     "other words": definition(ask("a", prompt="One?"), ask("c", prompt="Two?")),
     "other settings": definition(ask("a"), ask("c", max_tokens=50)),
     "asked twice, in different branches": definition(
