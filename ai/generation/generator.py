@@ -215,7 +215,12 @@ class AIWorkflowGenerator:
         self, text: str, system: str, schema: JsonObject, requirements: Requirements
     ) -> Answer:
         prompt = client.new_prompt(
-            text, system=system, schema=schema, model=requirements.model or None, timeout=TIMEOUT
+            text,
+            system=system,
+            schema=schema,
+            model=requirements.model or None,
+            timeout=TIMEOUT,
+            cache=False,  # whether a draft is valid shows later: who asks again wants another
         )
         self.trace.model = prompt.model
         answer = client.ask(prompt, caller=self.caller, via=self.llm_client)

@@ -155,6 +155,15 @@ def test_repairs_are_bounded(cast: Cast, endpoint: Endpoint) -> None:
     assert Workflow.objects.count() == 2
 
 
+def test_who_asks_again_gets_another_draft(cast: Cast, endpoint: Endpoint) -> None:
+    endpoint.answers = [said(ANALYSIS), said(drafted("nothing.there"))]
+    body = {"requirements": "Double the number n.", "organisation": str(cast.team.pk)}
+    assert post(cast, **body).status_code == 422
+    endpoint.answers = [said(ANALYSIS), said(drafted("inputs.n * 2"))]
+    endpoint.requests.clear()
+    assert post(cast, **body).status_code == 201
+
+
 def test_a_change_is_proposed_and_not_made(cast: Cast, endpoint: Endpoint) -> None:
     endpoint.answers = [said(ANALYSIS), said(drafted("inputs.n * 2"))]
     before = cast.shared.latest
