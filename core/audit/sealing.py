@@ -10,13 +10,17 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from core.audit import anchors, seals
+from core.audit.actors import by_system
 from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
+from core.audit.recording import record
 from core.health import Part
 from core.keys.ring import data_keys
 
 logger = logging.getLogger(__name__)
 
+ACCEPTED = "audit.accept"
+DAMAGED = "audit.damaged"
 _HOW = "manage.py audit verify"
 _LOCK = 0x617564697400  # "audit"
 _LATE_SECONDS = 60
@@ -41,8 +45,7 @@ def seal() -> int:
             return 0
         before = _head()
         head = _seal_all(before)
-    if head.sequence != before.sequence:
-        _note(head)
+    _note(head, changed=head.sequence != before.sequence)
     return head.sequence - before.sequence
 
 
@@ -52,10 +55,31 @@ def on_round(**_: Any) -> None:
 
 
 def health() -> Part:
-    """How long the oldest row has waited for its seal."""
+    """How long the oldest row has waited for its seal; `damaged` while rows are known to be lost.
+
+    Runs go on meanwhile, so nothing else is down with it.
+    """
     waiting = AuditEntry.objects.filter(sequence__isnull=True).order_by("id").first()
     age = 0.0 if waiting is None else (datetime.now(UTC) - waiting.at).total_seconds()
-    return Part(ok=age < _LATE_SECONDS, age_seconds=round(age, 1), needed=False)
+    harmed = damaged()
+    return Part(
+        ok=age < _LATE_SECONDS and not harmed,
+        age_seconds=round(age, 1),
+        needed=False,
+        details={"state": "damaged"} if harmed else {},
+    )
+
+
+def damaged() -> bool:
+    """Whether a machine's note told of lost rows, and nobody has accepted that since."""
+    rows = AuditEntry.objects.filter(action__in=(DAMAGED, ACCEPTED)).order_by("-id")
+    return rows.values_list("action", flat=True).first() == DAMAGED
+
+
+def wait_for_lock() -> None:
+    """Keeps sealers, and whoever tells of damage, away until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _locked() -> bool:
@@ -99,15 +123,43 @@ def _seal_all(head: Head) -> Head:
     return head
 
 
-def _note(head: Head) -> None:
-    """Notes the new head, unless that would wipe out the trace of a chain that was cut."""
+def _note(head: Head, *, changed: bool) -> None:
+    """Notes a new head, unless that would wipe out the trace of a chain that was cut."""
+    fault = _fault()
+    if fault is None:
+        if changed:
+            _write(head)
+    elif _tell(fault) or changed:
+        logger.error("%s Run: %s", fault, _HOW)
+
+
+def _fault() -> str | None:
+    """What is wrong with the chain, or with this machine's note of it."""
     try:
         known = anchors.read()
-        if known is not None and not anchors.holds(known):
-            logger.error("The audit log has lost row %d. Run: %s", known.sequence, _HOW)
-            return
-        anchors.write(head)
     except BadNote as error:
-        logger.error("%s Run: %s", error, _HOW)  # noqa: TRY400 - an operator's matter, no bug
+        return str(error)
+    except OSError as error:
+        logger.warning("The audit log's head could not be read: %s", error)
+        return None
+    if known is None or anchors.holds(known):
+        return None
+    return f"The audit log has lost row {known.sequence}."
+
+
+def _tell(fault: str) -> bool:
+    """Writes a row that `/health` finds, on every machine. Whether there was none yet."""
+    with transaction.atomic():
+        wait_for_lock()
+        # Looked at again: somebody may have accepted it meanwhile.
+        if damaged() or _fault() is None:
+            return False
+        record(by_system("audit"), DAMAGED, fault=fault)
+    return True
+
+
+def _write(head: Head) -> None:
+    try:
+        anchors.write(head)
     except OSError as error:
         logger.warning("The audit log's head could not be noted: %s", error)

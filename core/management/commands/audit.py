@@ -109,12 +109,16 @@ class Command(BaseCommand):
             detail = "nothing" if noted is None else f"{noted.sequence}:{noted.seal}"
         except BadNote:
             noted, detail = None, "a note that is not ours"
-        if noted is not None and anchors.holds(noted):
+        holds = noted is not None and anchors.holds(noted)
+        if holds and not sealing.damaged():
             return "The log has the row that this machine's note tells of: nothing to accept."
         with transaction.atomic():
-            record(by_command("audit accept"), "audit.accept", reason=reason, noted=detail)
-            aside = anchors.put_aside()
+            sealing.wait_for_lock()
+            record(by_command("audit accept"), sealing.ACCEPTED, reason=reason, noted=detail)
+            aside = None if holds else anchors.put_aside()
         sealing.seal()
+        if holds:
+            return "Accepted what another machine's note told of. The note here fits the log."
         return f"Accepted. The old note is {aside}." if aside else "Accepted. There was no note."
 
 

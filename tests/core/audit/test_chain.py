@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
 
 from core.audit import anchors, sealing, seals
 from core.audit.anchors import BadNote, Head
@@ -210,6 +212,47 @@ def test_sealing_on_keeps_the_trace_of_what_was_cut(log: list[AuditEntry]) -> No
     assert noted is not None
     assert noted.sequence == SEALED
     assert [fault.sequence for fault in verify().faults] == [SEALED]
+
+
+def test_health_tells_of_lost_rows_until_they_are_accepted(
+    client: Client, log: list[AuditEntry]
+) -> None:
+    def told() -> tuple[int, str]:
+        answer = client.get("/health")
+        return answer.status_code, answer.json()["parts"]["audit"]["state"]
+
+    status, state = told()
+    assert state == "ok"
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM workflow_audit_log WHERE sequence > 15")
+    for _ in range(3):  # it is told once, and seen though nothing new is sealed
+        seal()
+        assert told() == (status, "damaged")
+    assert AuditEntry.objects.filter(action="audit.damaged").count() == 1
+    call_command("audit", "accept", reason="restored")
+    seal()
+    assert told() == (status, "ok")
+    assert verify().faults == []
+
+
+def test_what_another_machine_lost_may_be_accepted_here(
+    log: list[AuditEntry], own_folder: Path
+) -> None:
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM workflow_audit_log WHERE sequence > 15")
+    seal()
+    # That machine is gone with its note; this one makes its own.
+    (own_folder / anchors.FILE).unlink()
+    seal()
+    note = (own_folder / anchors.FILE).read_text()
+    assert sealing.damaged()
+    call_command("audit", "accept", reason="that machine is gone")
+    assert not sealing.damaged()
+    assert (
+        json.loads((own_folder / anchors.FILE).read_text())["sequence"]
+        > json.loads(note)["sequence"]
+    )
+    assert len(list(own_folder.glob("audit_head*.json"))) == 1
 
 
 @pytest.mark.parametrize("change", [{"sequence": 15}, {"mac": "0" * 64}, {"key_id": "other"}, None])
