@@ -216,6 +216,8 @@ async def _events(
     yield f"retry: {_RETRY_MS}\n\n".encode()
     known: set[str] = set()
     async with reading.watchers().watch(run, user=user.pk) as watch:
+        if reading.open_streams(user.pk) > settings.PROGRESS_STREAMS_PER_USER:
+            return  # many came at once: who comes again is refused
         while (left := ends - time.monotonic()) > 0:
             seen = await watch.next(seconds=min(left, HEARTBEAT_SECONDS))
             if time.monotonic() > check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from uuid import UUID
 import httpx2
 import pytest
 import redis
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.test import override_settings
 
@@ -330,6 +332,26 @@ def test_without_redis_nothing_is_told_and_nothing_fails(
         assert reading.now(run) == Progress(status="running")
     for made in kept:
         made.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_workers")
+def test_streams_that_open_at_once_are_bounded_too(user: User) -> None:
+    bounds = override_settings(PROGRESS_STREAMS_PER_USER=2)
+    run = start(definition(step("a")), user=user)
+
+    async def opened() -> list[bytes | None]:
+        streams = [
+            progress_api._events(run, user=user, last="", may=lambda: True) for _ in range(3)
+        ]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        told = await asyncio.gather(*(anext(stream, None) for stream in streams))
+        for stream in streams:
+            await stream.aclose()  # type: ignore[attr-defined]
+        return list(told)
+
+    with bounds:
+        assert async_to_sync(opened)().count(None) == 1
 
 
 @pytest.mark.django_db
