@@ -63,10 +63,13 @@ class OpenAIProvider:
                     answer = self._send(request, prompt.timeout, listen)
                     break
                 except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                    about = f"{error.param} {error.message}"
                     # Reasoning models take their own temperature only.
-                    if error.param == "temperature" and "temperature" in request:
+                    if "temperature" in request and "temperature" in about:
                         del request["temperature"]
-                    elif listen is not None and _NO_STREAM.search(f"{error.param} {error.message}"):
+                    elif "max_tokens" in request and "max_completion_tokens" in about:
+                        request["max_completion_tokens"] = request.pop("max_tokens")
+                    elif listen is not None and _NO_STREAM.search(about):
                         listen = None
                     else:
                         raise

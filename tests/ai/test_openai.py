@@ -71,11 +71,28 @@ def test_the_limit_has_the_name_that_the_host_knows(host: str, name: str) -> Non
     assert len(request.keys() & {"max_tokens", "max_completion_tokens"}) == 1
 
 
-def test_a_model_that_refuses_the_temperature_is_asked_without(endpoint: Endpoint) -> None:
-    refusal = error_body("Unsupported value", param="temperature", code="unsupported_value")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error_body("Unsupported value", param="temperature", code="unsupported_value"),
+        error_body("'temperature' does not support 0.5 with this model."),
+    ],
+)
+def test_a_model_that_refuses_the_temperature_is_asked_without(
+    endpoint: Endpoint, refusal: dict[str, Any]
+) -> None:
     endpoint.answers = [(400, refusal), (200, completion())]
     assert ask(endpoint).text == "Fine."
     assert ["temperature" in request for request in endpoint.requests] == [True, False]
+
+
+def test_a_model_that_asks_for_max_completion_tokens_gets_them(endpoint: Endpoint) -> None:
+    said = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    temperature = error_body("Only the default", param="temperature")
+    endpoint.answers = [(400, error_body(said)), (400, temperature), (200, completion())]
+    assert ask(endpoint).text == "Fine."
+    assert endpoint.requests[-1]["max_completion_tokens"] == 100
+    assert not endpoint.requests[-1].keys() & {"max_tokens", "temperature"}
 
 
 @pytest.mark.parametrize(
