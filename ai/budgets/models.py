@@ -150,6 +150,10 @@ class AIBudget(models.Model):
             raise ValidationError({name: f"A budget for {self} is not narrowed by this."})
         if self.workflow and self.organisation_id not in (None, self.workflow.organisation_id):
             raise ValidationError({"workflow": "The workflow belongs to another organisation."})
+        limits = self.soft_limit_usd, self.hard_limit_usd
+        if None not in limits and limits[0] > limits[1]:
+            message = "Above the hard limit it would never be passed."
+            raise ValidationError({"soft_limit_usd": message})
 
     def _given(self, name: str) -> bool:
         return getattr(self, f"{name}_id") is not None

@@ -46,6 +46,7 @@ def test_a_limit_s_life(cast: Cast) -> None:
         ({"scope": "platform"}, 400, "invalid_input"),
         ({"hard_limit_usd": None}, 400, "invalid_input"),
         ({"hard_limit_usd": "-1"}, 400, "invalid_input"),
+        ({"soft_limit_usd": "10.0001"}, 400, "invalid_input"),
         ({"scope": "organisation", "user": "{mate}"}, 400, "invalid_input"),
         ({"scope": "user", "workflow": "{workflow}"}, 400, "invalid_input"),
         ({"period": "run"}, 400, "invalid_input"),
