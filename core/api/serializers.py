@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ _KINDS: tuple[tuple[tuple[type[Any], ...], tuple[type, ...], str], ...] = (
         "text",
     ),
 )
+
+# Python's Decimal also takes other scripts' digits, blanks, underscores and exponents.
+_DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 class StrictFields(serializers.Serializer[Any]):
@@ -60,6 +64,9 @@ def _fault(field: Any, value: Any) -> Any:
         return {number: fault for number, fault in faults.items() if fault}
     if wanted := _other_type(field, value):
         return [f"This must be {wanted}."]
+    is_decimal = isinstance(field, serializers.DecimalField) and isinstance(value, str)
+    if is_decimal and not _DECIMAL.fullmatch(value):
+        return ["Write a decimal number, as in 12.50."]
     # Counted as it was sent: DRF counts after it has cut blanks off.
     longest = getattr(field, "max_length", None)
     if longest is not None and isinstance(value, str) and len(value) > longest:

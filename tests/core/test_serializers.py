@@ -107,3 +107,35 @@ def test_model_serializers_are_strict_too() -> None:
         ("remark", UNKNOWN),
     ]
     assert NoteIn(data={"title": "x"}).is_valid()
+
+
+class Price(StrictSerializer):
+    usd = serializers.DecimalField(max_digits=14, decimal_places=4, allow_null=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\u0661",
+        "\uff11",
+        "1_0",
+        " 5 ",
+        "5\n",
+        "1e5",
+        "1E5",
+        "+1",
+        "",
+        ".",
+        "-",
+        "NaN",
+        "Infinity",
+        "1,5",
+    ],
+)
+def test_decimals_are_written_plainly(value: str) -> None:
+    assert details(Price(data={"usd": value})) == [("usd", "Write a decimal number, as in 12.50.")]
+
+
+@pytest.mark.parametrize("value", ["0", "12.5", "-3", ".5", "5.", None])
+def test_plain_decimals_pass(value: str | None) -> None:
+    assert Price(data={"usd": value}).is_valid()
