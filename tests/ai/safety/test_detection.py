@@ -17,11 +17,25 @@ from ai.safety.findings import Finding, Kind, apart
 from tests.ai.safety.corpus import samples
 from tests.ai.safety.scoring import score
 
-MODULES = ("labels", "contacts", "accounts", "identities", "secrets", "placeholders", "marking")
+MODULES = (
+    "folding",
+    "labels",
+    "contacts",
+    "accounts",
+    "identities",
+    "secrets",
+    "placeholders",
+    "marking",
+)
 
 
 def found(text: str) -> list[tuple[str, str]]:
     return [(f.kind.value, text[f.start : f.end]) for f in find(text)]
+
+
+def wide(text: str) -> str:
+    """The text in fullwidth letters, digits and signs."""
+    return "".join("\u3000" if c == " " else chr(ord(c) + 0xFEE0) for c in text)
 
 
 def test_the_bars_on_a_set_that_is_drawn_anew() -> None:
@@ -56,6 +70,13 @@ def test_the_bars_on_a_set_that_is_drawn_anew() -> None:
         ("password=${DB_PASSWORD}", []),
         ("left-pad@1.3.0 and @types/node", []),
         ("[EMAIL_1] wrote to [PHONE_2]", []),
+        ("\u00e4\u00e9 " + wide("kim@example.com") + "!", [("email", wide("kim@example.com"))]),
+        ("kim" + wide("@") + "example.com", [("email", "kim" + wide("@") + "example.com")]),
+        ("\uff5e " + "kim\ufe6bexample.com x", [("email", "kim\ufe6bexample.com")]),
+        ("\U0001d424im@o\ufb03ce.org x", [("email", "\U0001d424im@o\ufb03ce.org")]),
+        (wide("4111111111111111"), [("card", wide("4111111111111111"))]),
+        (wide("+49 30 901820") + "\u3002", [("phone", wide("+49 30 901820"))]),
+        (wide("Pay") + " kim@example.com", [("email", "kim@example.com")]),
     ],
 )
 def test_forms(text: str, expected: list[tuple[str, str]]) -> None:
