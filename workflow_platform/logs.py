@@ -6,6 +6,7 @@ import logging
 
 from core.errors import shortened
 
+_MAX_HOST = 200
 MAX_CHARACTERS = 30_000  # of a record with its traceback
 
 
@@ -14,3 +15,16 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return shortened(super().format(record), MAX_CHARACTERS)
+
+
+class ForeignHosts(logging.Filter):
+    """Makes one short line of a request with a `Host` that is not ours: it is anybody's to send,
+    and no failure of the platform.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage().partition(" You may need")[0].partition(" The domain name")[0]
+        record.msg, record.args = "%s", (shortened(said, _MAX_HOST),)
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True

@@ -350,10 +350,12 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
+    "filters": {"foreign_hosts": {"()": "workflow_platform.logs.ForeignHosts"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
         "axes": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},  # each call of a model is a row already
     },

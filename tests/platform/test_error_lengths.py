@@ -49,3 +49,18 @@ def test_lengths(server: Server) -> None:
             assert (head.status, head.read()) == (status, b""), where
             assert head.headers.get_all("Content-Length") == lengths, where
     connection.close()
+
+
+def test_a_foreign_host_is_one_line_of_the_log(server: Server) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    hosts = ["elsewhere.example", "b" * 5_000 + ".example", "a b"]
+    for host in hosts:
+        connection.request("GET", "/health/live", headers={"Host": host})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read() != b"") == (400, True)
+    connection.close()
+    log = server.log.read_text()
+    lines = [line for line in log.splitlines() if "Invalid HTTP_HOST" in line]
+    assert "Traceback" not in log, log
+    assert len(lines) == len(hosts), log
+    assert all(" WARNING " in line and len(line) < 400 for line in lines), lines
