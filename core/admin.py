@@ -118,10 +118,10 @@ class OnlyDeleted(ReadOnly):
 class InvitationAdmin(OnlyDeleted, _InvitationAdmin):
     """Invitations that nobody has answered; to delete one is to withdraw it."""
 
-    list_display = ("user", "organisation", "role", "invited_by", "created_at")
+    list_display = ("account", "user", "organisation", "role", "invited_by", "created_at")
     list_select_related = ("user", "organisation")
-    search_fields = ("user__username", "organisation__name")
-    fields = ("organisation", "user", "role", "invited_by", "created_at")
+    search_fields = ("account", "user__username", "organisation__name")
+    fields = ("organisation", "account", "user", "role", "invited_by", "created_at")
     list_per_page = 50
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from core.errors import Conflict, InvalidInput
-from core.models import Membership, Organisation, Role, User
+from core.models import Invitation, Membership, Organisation, Role, User
 
 member_removed = Signal()
 """Sent with `organisation_id`, `user_id` and `heir_id` in the transaction that removes somebody.
@@ -90,8 +90,10 @@ def add_member(*, organisation: Organisation, user: User, role: Role) -> Members
 def change_role(*, membership: Membership, role: Role) -> Membership:
     """Gives the member another role. Raises LastAdmin."""
     with transaction.atomic():
-        _lock(membership.organisation_id)
+        lock_organisation(membership.organisation_id)
         Membership.objects.filter(id=membership.id).update(role=role)
+        if role != Role.ADMIN:
+            _withdraw_invitations(membership.organisation_id, membership.user_id)
         _an_admin_is_left(membership.organisation_id)
     membership.role = role
     return membership
@@ -104,8 +106,9 @@ def remove_member(*, membership: Membership, by: User) -> None:
     """
     organisation_id, user_id = membership.organisation_id, membership.user_id
     with transaction.atomic():
-        _lock(organisation_id)
+        lock_organisation(organisation_id)
         Membership.objects.filter(id=membership.id).delete()
+        _withdraw_invitations(organisation_id, user_id)
         admins = _an_admin_is_left(organisation_id)
         heir = by.pk if by.pk in admins else admins[0]
         member_removed.send(
@@ -128,9 +131,14 @@ def personal_organisation(user: User) -> Organisation:
     return Organisation.objects.get(personal_of=user)
 
 
-def _lock(organisation_id: UUID) -> None:
+def lock_organisation(organisation_id: UUID) -> None:
+    """Lets nobody else change who is in the organisation until the transaction ends."""
     # Two admins who remove each other at once would each still see the other.
     Organisation.objects.select_for_update().only("id").get(id=organisation_id)
+
+
+def _withdraw_invitations(organisation_id: UUID, inviter_id: UUID) -> None:
+    Invitation.objects.filter(organisation_id=organisation_id, inviter_id=inviter_id).delete()
 
 
 def _an_admin_is_left(organisation_id: UUID) -> list[UUID]:

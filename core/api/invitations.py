@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,18 +21,23 @@ from core.api.organisations import MemberSerializer, named_organisation
 from core.api.permissions import ForEverybody
 from core.api.schema import refusal
 from core.api.serializers import NothingSerializer, StrictModelSerializer, StrictSerializer
+from core.api.throttles import CallerThrottle
 from core.audit.actors import by_request
 from core.audit.recording import action
-from core.invitations import AlreadyInvited
+from core.invitations import AlreadyInvited, InvitationVoid
 from core.models import Invitation, Role
-from core.organisations import AlreadyMember, PersonalOrganisation, UnknownAccount, find_account
+from core.organisations import AlreadyMember, PersonalOrganisation
+
+PER_MINUTE = 20
+"""How often an account may invite."""
 
 
 class InvitationSerializer(StrictModelSerializer):
     """Who is asked into which organisation."""
 
     organisation = serializers.CharField(source="organisation.name")
-    username = serializers.CharField(source="user.username")
+    account = serializers.CharField(help_text="As the inviter wrote it; there may be none.")
+    expires_at = serializers.SerializerMethodField()
 
     class Meta:
         model = Invitation
@@ -39,13 +45,16 @@ class InvitationSerializer(StrictModelSerializer):
             "id",
             "organisation_id",
             "organisation",
-            "user_id",
-            "username",
+            "account",
             "role",
             "invited_by",
             "created_at",
+            "expires_at",
         )
         read_only_fields = fields
+
+    def get_expires_at(self, invitation: Invitation) -> datetime:
+        return invitation.created_at + invitations.LASTS
 
 
 class NewInvitationSerializer(StrictSerializer):
@@ -55,15 +64,29 @@ class NewInvitationSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
+class InvitationThrottle(CallerThrottle):
+    """Invitations by one account: nobody tries names by the thousand."""
+
+    scope = "invitations"
+
+    def __init__(self) -> None:
+        self.per_minute = PER_MINUTE
+
+    def subject(self, request: Request) -> str | None:
+        return super().subject(request) if request.method == "POST" else None
+
+
 class InvitationList(ListAPIView[Invitation]):
     """The invitations of an organisation that nobody has answered."""
 
     queryset = Invitation.objects.none()
     serializer_class = InvitationSerializer
+    throttle_classes = [CallerThrottle, InvitationThrottle]
     needs = {"GET": Role.ADMIN}
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        return named_organisation(self).invitations.select_related("user", "organisation")
+        rows = named_organisation(self).invitations.select_related("organisation")
+        return invitations.still_open(rows)
 
     @extend_schema(
         tags=["organisations"],
@@ -76,26 +99,31 @@ class InvitationList(ListAPIView[Invitation]):
     @extend_schema(
         tags=["organisations"],
         summary="Invite an account into an organisation",
-        description="It is a member, and sees anything, when it has accepted.",
+        description="It is a member, and sees anything, when it has accepted, within 14 days and "
+        "as long as you are an admin. The answer is the same whether or not there is such an "
+        "account.",
         request=NewInvitationSerializer,
         responses={
             201: InvitationSerializer,
-            **refusal(UnknownAccount, AlreadyMember, AlreadyInvited, PersonalOrganisation),
+            **refusal(AlreadyMember, AlreadyInvited, PersonalOrganisation),
         },
     )
     def post(self, request: Request, organisation_id: UUID) -> Response:
         organisation = named_organisation(self)
         body = NewInvitationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        account = find_account(body.validated_data["account"])
         role = Role(body.validated_data["role"])
         with action(
-            by_request(request), "invitation.create", account, organisation_id=organisation.id
+            by_request(request), "invitation.create", organisation_id=organisation.id
         ) as entry:
             entry.tell(role=role)
             made = invitations.invite(
-                organisation=organisation, user=account, role=role, by=caller(self)
+                organisation=organisation,
+                account=body.validated_data["account"],
+                role=role,
+                by=caller(self),
             )
+            entry.on(made)
         return Response(InvitationSerializer(made).data, status=201)
 
 
@@ -112,7 +140,7 @@ class InvitationDetail(GenericAPIView[Invitation]):
             organisation_id=self.kwargs["organisation_id"],
             organisation__in=organisations_for(user),
         )
-        return with_role(seen.select_related("user"), user)
+        return with_role(seen, user)
 
     @extend_schema(tags=["organisations"], summary="Withdraw an invitation", responses={204: None})
     def delete(self, request: Request, organisation_id: UUID, invitation_id: UUID) -> Response:
@@ -129,6 +157,7 @@ class _Own(GenericAPIView[Invitation]):
     needs = {"POST": Role.ADMIN}
 
     def get_queryset(self) -> QuerySet[Invitation]:
+        # One that is too old is found, and says so when it is accepted.
         rows = Invitation.objects.filter(user=caller(self).pk)
         return rows.select_related("user", "organisation")
 
@@ -140,6 +169,9 @@ class _Own(GenericAPIView[Invitation]):
 
 class OwnInvitations(_Own, ListAPIView[Invitation]):
     """Invitations to the caller."""
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        return invitations.still_open(super().get_queryset())
 
     @extend_schema(tags=["organisations"], summary="List the invitations that you have")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -153,7 +185,7 @@ class AcceptInvitation(_Own):
         tags=["organisations"],
         summary="Accept an invitation",
         request=NothingSerializer,
-        responses={200: MemberSerializer, **refusal(AlreadyMember)},
+        responses={200: MemberSerializer, **refusal(AlreadyMember, InvitationVoid)},
     )
     def post(self, request: Request, invitation_id: UUID) -> Response:
         invitation = self.answered()
@@ -184,7 +216,7 @@ class DeclineInvitation(_Own):
 
 def _end(request: Request, invitation: Invitation, name: str) -> None:
     with action(
-        by_request(request), name, invitation.user, organisation_id=invitation.organisation_id
+        by_request(request), name, invitation, organisation_id=invitation.organisation_id
     ) as entry:
         entry.tell(role=invitation.role)
         invitations.end(invitation.id)

@@ -111,15 +111,21 @@ class Invitation(models.Model):
     organisation = models.ForeignKey(
         Organisation, on_delete=models.CASCADE, related_name="invitations"
     )
+    account = models.CharField(max_length=254, help_text="What the admin called the account.")
     # Without an index of its own: it is the first column of the constraint's.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
         related_name="invitations",
         db_index=False,
+        null=True,
+        help_text="Empty where there is no such account: nobody gets this invitation.",
     )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     invited_by = models.CharField(max_length=150, help_text="User name of the admin who asked.")
+    inviter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", null=True
+    )
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
@@ -127,13 +133,16 @@ class Invitation(models.Model):
         ordering = ("created_at", "id")
         constraints = (
             models.UniqueConstraint(fields=("user", "organisation"), name="invitation_once"),
+            models.UniqueConstraint(
+                fields=("organisation", "account"), name="invitation_once_by_name"
+            ),
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values), name="invitation_role"
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.role})"
+        return f"{self.account} ({self.role})"
 
 
 def found_personal_organisation(user_id: UUID, name: str) -> None:

@@ -58,7 +58,6 @@ MEANING = {
     "POST /api/v1/ai/workflows/optimize": "only a suggestion's id can be applied",
     "POST /api/v1/ai/budgets": "amounts, at least one of them, and what a scope is narrowed by",
     "PATCH /api/v1/ai/budgets/{budget_id}": "amounts, at least one of them",
-    "POST /api/v1/organisations/{organisation_id}/invitations": "there may be no such account",
 }
 PARAMETERS_OF_MEANING = {
     "cursor": "only links have good ones",

@@ -111,7 +111,9 @@ def _objects(organisation: Organisation, owner: User, *, invited: User) -> Names
         organisation=organisation, name="crm", value="0123456789", hosts=["crm.example"]
     )
     budget = create_budget(organisation=organisation, scope="run", hard_limit_usd=Decimal(5))
-    invitation = invite(organisation=organisation, user=invited, role=Role.ADMIN, by=owner)
+    invitation = invite(
+        organisation=organisation, account=invited.username, role=Role.ADMIN, by=owner
+    )
     ids: dict[str, UUID | str | int] = {
         "budget_id": budget.id,
         "invitation_id": invitation.id,

@@ -119,7 +119,7 @@ ROWS: dict[type[Model], Make] = {
     AccessToken: lambda user: issue_token(user=user, scope=Scope.READ)[0],
     Invitation: lambda user: invite(
         organisation=create_organisation(name="Team", founder=user),
-        user=User.objects.create_user("bob"),
+        account=User.objects.create_user("bob").username,
         role=Role.VIEWER,
         by=user,
     ),

@@ -81,15 +81,19 @@ def _mate(world: World) -> str:
     return f"/organisations/{world.cast.team.id}/members/{world.cast.team_mate.user.id}"
 
 
-def _invitation(world: World, user: User, organisation: Organisation | None = None) -> str:
+def _invitation(
+    world: World, user: User, organisation: Organisation | None = None, by: User | None = None
+) -> str:
     organisation = organisation or world.cast.team
-    made = invite(organisation=organisation, user=user, role=Role.RUNNER, by=world.owner)
+    by = by or world.owner
+    made = invite(organisation=organisation, account=user.username, role=Role.RUNNER, by=by)
     return f"/organisations/{organisation.id}/invitations/{made.id}"
 
 
 def _own_invitation(world: World) -> str:
     other = create_organisation(name="Other", founder=world.cast.outsider.user)
-    return "/invitations/" + _invitation(world, world.owner, other).rpartition("/")[2]
+    made = _invitation(world, world.owner, other, world.cast.outsider.user)
+    return "/invitations/" + made.rpartition("/")[2]
 
 
 def _workflow(world: World, method: str, body: Any = None) -> Response:
