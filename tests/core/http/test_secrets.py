@@ -6,12 +6,14 @@ import base64
 import html
 import json
 import pickle
+import re
 import textwrap
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput, Problem
@@ -272,6 +274,67 @@ def test_no_bit_of_a_value_is_left_in_base64(
         first <= 8 * place and last <= 6 * len(line.rstrip("=")) - 8 * (place + len(raw))
         for place in occurrences(raw, whole)
     )
+
+
+VALUES = st.text(
+    st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('\\"/\n\r\tnru0é')),
+    min_size=8,
+    max_size=60,
+)
+PEM = "-----BEGIN PRIVATE KEY-----\n" + "ab+/Cd9fgh" * 6 + "\n-----END PRIVATE KEY-----\n"
+
+
+@hypothesis_settings(deadline=None)
+@given(
+    value=VALUES,
+    before=st.sampled_from(["", "key ", '"', "\n"]),
+    levels=st.lists(st.booleans(), min_size=1, max_size=3),
+)
+@example(value=PEM, before="", levels=[True, True, True])
+@example(value='\\\\"\\\n\\u00e9é"', before='"', levels=[True, False, True])
+def test_json_within_json(value: str, before: str, levels: list[bool]) -> None:
+    written = before + value
+    for ascii_only in levels:
+        written = json.dumps(written, ensure_ascii=ascii_only)
+    redacted = Redactor([value]).text(written)
+    assert REDACTED in redacted
+    assert set(redacted.replace(REDACTED, "")) <= set('\\"ney k')
+
+
+@hypothesis_settings(deadline=None)
+@given(value=VALUES, upper=st.booleans(), levels=st.integers(0, 2))
+@example(value=PEM, upper=True, levels=0)
+def test_every_character_escaped(value: str, upper: bool, levels: int) -> None:
+    units = value.encode("utf-16-be").hex("-", 2).split("-")
+    written = "".join(rf"\u{unit.upper() if upper else unit}" for unit in units)
+    for _ in range(levels):
+        written = json.dumps(written)
+    redacted = Redactor([value]).text(f"a{written}b")
+    assert re.sub(r'[\\"]', "", redacted) == f"a{REDACTED}b"
+
+
+@hypothesis_settings(deadline=None)
+@given(value=VALUES, times=st.integers(1, 3), levels=st.integers(0, 3))
+@example(value=PEM, times=3, levels=0)
+@example(value=PEM, times=3, levels=1)
+@example(value="token-of-16-byte", times=3, levels=0)
+def test_base64_in_lines_and_again(value: str, times: int, levels: int) -> None:
+    """Two values side by side share a character of base64."""
+    written = base64.encodebytes((value * times).encode()).decode()
+    for _ in range(levels):
+        written = json.dumps(written)
+    redacted = Redactor([value]).text(written)
+    assert REDACTED in redacted
+    left = re.sub(r'\\+n|[\s"\\=]', "", redacted.replace(REDACTED, ""))
+    assert 6 * len(left) < 8 * len(value.encode())
+    assert value not in (PEM, "token-of-16-byte") or not left
+
+
+@pytest.mark.timeout(60)
+def test_no_text_takes_long() -> None:
+    redactor = Redactor([PEM, '\\\\"""\\\\\n\n\n', '"quoted" \\\\\\'])
+    for text in ("\\", '\\"', "\\n", "\\u005c", "-----BEGIN ", "ab+/Cd9fgh", "%250a", "A\n", "%5C"):
+        assert redactor.text(text * (1_000_000 // len(text))).count(REDACTED) >= 0
 
 
 @pytest.mark.timeout(60)
