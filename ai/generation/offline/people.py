@@ -205,7 +205,7 @@ def choices(text: str) -> tuple[Choice, ...]:
     ):
         return (
             Choice(value="yes", label="Yes"),
-            Choice(value="no", label="No", negative=False),
+            Choice(value="no", label="No", negative=True),
         )
     return YES_NO
 

@@ -93,3 +93,13 @@ def test_a_requirement_cannot_leave_its_marks() -> None:
 def test_ranking_prefers_shared_rare_words() -> None:
     found = ranking.scores("approve invoices", ["invoice approval of invoices", "invite", "other"])
     assert found[0] > found[1] == found[2] == 0
+
+
+def test_a_no_to_whether_does_not_lead_on() -> None:
+    said = (
+        "Collect a candidate's name and years of experience. If the experience is below 2 years,"
+        " reject; otherwise HR decides whether to invite."
+    )
+    steps = {step["id"]: step for step in planner.draft(said)["steps"]}
+    ways = {choice["value"]: choice["then"] for choice in steps["ask_hr"]["config"]["choices"]}
+    assert ways == {"yes": ["accepted"], "no": ["turned_down"]}
