@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from core.errors import Problem
+from core.names import fault_of_name
 from engine import parsing, registry
 from engine.definition import InvalidDefinition, WorkflowDefinition, WorkflowStep
 from engine.models import WorkflowExecution, WorkflowVersion
@@ -20,7 +22,8 @@ def parse(document: Any) -> WorkflowDefinition:
     """
     executors = registry.executors()
     definition = read(document)
-    problems = [
+    problems = [*_faults_of_names(definition)]
+    problems += [
         Problem(f"steps[{step.position}].{problem.path}", f"step '{step.id}': {problem.message}")
         for step in definition.steps
         for problem in executors[step.step_type].refusals(step)
@@ -38,6 +41,16 @@ def read(document: Any) -> WorkflowDefinition:
 def parse_step(document: Any) -> WorkflowStep:
     """One step in a JSON document, by itself. Raises InvalidDefinition."""
     return parsing.parse_step(document, executors=registry.executors())
+
+
+def _faults_of_names(definition: WorkflowDefinition) -> Iterator[Problem]:
+    """Stored definitions are read without: some may be older than the rule."""
+    names = [("name", definition.name), ("category", definition.category)]
+    names.append(("version", definition.version))
+    names += [(f"steps[{step.position}].name", step.name) for step in definition.steps]
+    for path, name in names:
+        if fault := fault_of_name(name):
+            yield Problem(path, fault)
 
 
 @lru_cache(maxsize=32)

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from core.api.serializers import StrictSerializer
+from core.names import one_line
 from engine.api.fields import ObjectField
 from engine.api.serializers.workflows import WorkflowSerializer
 
@@ -18,10 +19,16 @@ class GenerateSerializer(StrictSerializer):
         max_length=MAX_REQUIREMENTS, help_text="What the workflow shall do, in plain words."
     )
     name = serializers.CharField(
-        required=False, max_length=255, help_text="Of the workflow; chosen where absent."
+        required=False,
+        max_length=255,
+        validators=[one_line],
+        help_text="Of the workflow; chosen where absent.",
     )
     category = serializers.CharField(
-        required=False, max_length=100, help_text="Of the workflow; chosen where absent."
+        required=False,
+        max_length=100,
+        validators=[one_line],
+        help_text="Of the workflow; chosen where absent.",
     )
     organisation = serializers.UUIDField(
         required=False, help_text="Whose the draft is; your own organisation's where absent."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -23,6 +23,7 @@ from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.audit.actors import by_request
 from core.audit.recording import action
 from core.models import Membership, Organisation, Role
+from core.names import one_line
 from core.organisations import LastAdmin
 
 
@@ -37,6 +38,7 @@ class OrganisationSerializer(StrictModelSerializer):
     class Meta:
         model = Organisation
         fields = ("id", "name", "role", "is_personal", "created_at", "updated_at")
+        extra_kwargs: ClassVar = {"name": {"validators": [one_line]}}
         read_only_fields = ("id", "created_at", "updated_at")
 
     def get_is_personal(self, organisation: Organisation) -> bool:

@@ -23,6 +23,7 @@ from core.audit.actors import by_request
 from core.audit.recording import action
 from core.errors import InvalidInput
 from core.models import AccessToken, Role, Scope, User
+from core.names import one_line
 from core.sign_in import InvalidCredentials, LockedOut, check_password
 from core.tokens import DEFAULT_DAYS, MAX_DAYS, issue_token
 
@@ -44,7 +45,11 @@ class NewToken(StrictSerializer):
         min_value=1, max_value=MAX_DAYS, default=DEFAULT_DAYS, help_text="After which it expires."
     )
     name = serializers.CharField(
-        max_length=100, default="", allow_blank=True, help_text="What it is for."
+        max_length=100,
+        default="",
+        allow_blank=True,
+        validators=[one_line],
+        help_text="What it is for.",
     )
 
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from core.api.serializers import StrictModelSerializer, StrictSerializer
 from core.json import JsonObject
+from core.names import one_line
 from engine.api.fields import ObjectField
 from templates.models import WorkflowTemplate
 from templates.selectors import CategoryNode
@@ -49,7 +50,10 @@ class InstantiateSerializer(StrictSerializer):
         required=False, help_text="Whose it is; your own organisation's where absent."
     )
     name = serializers.CharField(
-        required=False, max_length=255, help_text="The workflow's name; the template's if absent."
+        required=False,
+        max_length=255,
+        validators=[one_line],
+        help_text="The workflow's name; the template's if absent.",
     )
     overrides = ObjectField(
         required=False,
