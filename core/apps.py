@@ -14,5 +14,7 @@ class CoreConfig(AppConfig):
         from core import checks  # noqa: F401  (importing registers them)
         from core.audit import sealing, sign_in  # noqa: F401  (importing connects receivers)
         from core.health import register
+        from core.keys import masters
 
         register("audit", sealing.health)
+        register("keys", masters.health)

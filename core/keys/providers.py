@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from core.encryption import Cipher, derive_key, key_id
@@ -50,6 +51,11 @@ class MasterKeys:
         self._ciphers = {key_id(master): _wrapping(master) for master in masters}
         self._first = key_id(masters[0])
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of its keys."""
+        return frozenset(self._ciphers)
+
     def wrap(self, key: bytes, *, bound_to: str) -> str:
         content = self._ciphers[self._first].encrypt(key, bound_to.encode())
         return f"{self._first}:{b64encode(content).decode('ascii')}"
@@ -82,11 +88,31 @@ def provider(name: str) -> KeyProvider:
         return _environment(settings.DB_ENCRYPTION_KEY)
     if name == "file":
         path = settings.DATA_DIR / KEY_FILE
-        if not path.exists() and current_name() == "file":
-            read_or_make_keys(path)
         if path.exists():
             return _file(path, path.stat().st_mtime_ns)
+        if current_name() == "file":
+            raise KeyUnavailable(
+                f"{KEY_FILE} is not in DATA_DIR, and what is stored needs the master key in it."
+            )
     raise KeyUnavailable(f"The key provider {name!r} is not configured.")
+
+
+def make_master_key() -> None:
+    """Makes the file of the provider `file` where it is that one and there is none.
+
+    Only for a database without data keys: those that it has need the master key that wrapped them.
+    """
+    if current_name() == "file":
+        read_or_make_keys(settings.DATA_DIR / KEY_FILE)
+
+
+def held(name: str) -> frozenset[str]:
+    """The ids of the master keys that the provider `env` or `file` holds here."""
+    try:
+        found = provider(name)
+    except (KeyUnavailable, ImproperlyConfigured, OSError):
+        return frozenset()
+    return found.ids if isinstance(found, MasterKeys) else frozenset()
 
 
 def legacy_cipher(kid: str) -> Cipher | None:

@@ -55,6 +55,8 @@ def binding(kid: str, owner: Owner) -> str:
 def new_key(owner: Owner, *, kid: str = "", key: bytes = b"") -> StoredKey:
     """A fresh key (or this one), wrapped by the provider of today and not stored yet."""
     kid, name = kid or token_hex(8), providers.current_name()
+    if not _rows(f"{_COLUMNS} LIMIT 1", []):
+        providers.make_master_key()
     wrapped = providers.provider(name).wrap(
         key or os.urandom(KEY_BYTES), bound_to=binding(kid, owner)
     )

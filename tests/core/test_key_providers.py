@@ -72,16 +72,21 @@ def test_the_environment_comes_before_the_file(settings: Settings, tmp_path: Pat
 def test_a_file_that_was_lost_is_not_replaced_by_another(
     settings: Settings, tmp_path: Path
 ) -> None:
+    providers.make_master_key()
     wrapped = providers.provider("file").wrap(KEY, bound_to="a")
     assert providers.provider("file").unwrap(wrapped, bound_to="a") == KEY
     settings.DB_ENCRYPTION_KEY = encoded(NEW)
     (tmp_path / KEY_FILE).unlink()
     with pytest.raises(KeyUnavailable, match="'file' is not configured"):
         providers.provider("file")
+    settings.DB_ENCRYPTION_KEY = ""
+    with pytest.raises(KeyUnavailable, match="is not in DATA_DIR"):
+        providers.provider("file")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_added_to_the_file_is_seen_without_restart(tmp_path: Path) -> None:
+    providers.make_master_key()
     wrapped = providers.provider("file").wrap(KEY, bound_to="a")
     path = tmp_path / KEY_FILE
     path.write_text(f"{encoded(NEW)}\n{path.read_text()}")

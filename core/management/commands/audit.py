@@ -16,6 +16,7 @@ from core.audit.actors import by_command
 from core.audit.anchors import BadNote, Head
 from core.audit.models import AuditEntry
 from core.audit.recording import record
+from core.errors import KeyUnavailable
 
 SHOWN_FAULTS = 20
 _PAGE = 1000
@@ -57,6 +58,15 @@ class Command(BaseCommand):
         accept.add_argument("--reason", required=True, help="Kept in the log.")
 
     def handle(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return self._do(options)
+        except KeyUnavailable as error:
+            raise CommandError(
+                f"The audit log cannot be proved without its key: {error.message} "
+                "See: manage.py keys status"
+            ) from error
+
+    def _do(self, options: dict[str, Any]) -> str | None:
         match options["what"]:
             case "verify":
                 return self._verify(options["head"])

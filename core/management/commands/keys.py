@@ -13,7 +13,7 @@ from django.db.models import Count
 from core.audit.actors import Actor, by_command
 from core.encryption import INSTALLATION, Owner
 from core.errors import PlatformError
-from core.keys import inspection, providers, reencryption, rotation
+from core.keys import inspection, masters, providers, reencryption, rotation
 from core.keys.columns import SealedColumn
 from core.keys.reencryption import Outcome
 from core.models import DataKey
@@ -83,6 +83,11 @@ class Command(BaseCommand):
 
     def _status(self) -> str:
         self.stdout.write(f"Provider: {providers.current_name()}")
+        for master in masters.missing():
+            self.stdout.write(
+                f"MISSING: the master key {master.id} ({master.provider}), which wraps "
+                f"{master.keys} data keys. Give it back; a new one opens nothing."
+            )
         for key in DataKey.objects.filter(owner_id=None):
             since = f"{key.created_at:%Y-%m-%d %H:%M}"
             self.stdout.write(
