@@ -100,7 +100,11 @@ class DraftAdmin(LongList[WorkflowVersion]):
         """What the draft changes, and why."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        draft = self._draft(request, parse_id(object_id))
+        pk = parse_id(object_id)
+        numbered = WorkflowVersion.objects.filter(pk=pk, is_draft=False).first() if pk else None
+        if numbered is not None:  # the pages of runs lead here: what a version says is there
+            return redirect(page_url(numbered.workflow))
+        draft = self._draft(request, pk)
         workflow, is_open = draft.workflow, draft.decision == DraftDecision.OPEN
         saved = workflow.versions.filter(is_draft=False)
         if not is_open:

@@ -16,6 +16,7 @@ from django.db import connection
 
 from core.audit.models import AuditEntry
 from core.keys import reencryption
+from core.keys.columns import sealed_columns
 from core.models import DataKey
 from core.tasks import reencrypt
 from engine.models import WorkflowExecution
@@ -90,7 +91,7 @@ def test_workers_seal_anew_bit_by_bit(
     before = payloads(run)
     keys("rotate")
     monkeypatch.setattr("core.tasks._SECONDS", 0)
-    for _ in range(45):
+    for _ in range(3 * len(sealed_columns())):
         reencrypt()
     assert f"under {active_key().kid}" in process("check").stdout
     assert "decrypt only" not in process("check").stdout

@@ -52,9 +52,9 @@ def far_away() -> Iterator[str]:
     del _functions[name]
 
 
-def fill(queue: str, *, seconds_ago: float = 0) -> None:
+def fill(queue: str, *, seconds_ago: float = 0, now: datetime | None = None) -> None:
     """A queue whose oldest message was sent so long ago."""
-    sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    sent_at = (now or datetime.now(UTC)) - timedelta(seconds=seconds_ago)
     message = json.dumps({"headers": {broker.SENT_AT: sent_at.isoformat()}})
     broker._client().delete(queue)
     broker._client().lpush(queue, message, "{}")
@@ -93,7 +93,7 @@ def test_what_was_sent_before_the_oldest_message_of_a_long_queue_is_lost(
     now = datetime.now(UTC)
     for n in range(60):
         run.steps.filter(position=n).update(next_send_at=now - timedelta(seconds=60 - n))
-    fill("default", seconds_ago=40.5)
+    fill("default", seconds_ago=40.5, now=now)
     sent.clear()
     reconcile.run()
     [(_, first)] = sent

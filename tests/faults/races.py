@@ -108,8 +108,8 @@ def answer_race(site: Site, random: Random, wanted: int) -> Round:
         answers: list[Callable[[], Any]] = [
             partial(engine.answer_step, run_id, "ask", {"by": n}, user=site.user) for n in (1, 2)
         ]
-        codes = sorted(str(getattr(said, "code", said)) for said in at_once(*answers))
-        if codes != ["None", "not_waiting"]:
+        codes = sorted(getattr(said, "code", "taken") for said in at_once(*answers))
+        if codes != ["not_waiting", "taken"]:
             problems.append(f"run {run_id}: two answers gave {codes}")
     return Round(runs=runs, hits=len(runs), problems=problems)
 
