@@ -281,7 +281,9 @@ VALUES = st.text(
     min_size=8,
     max_size=60,
 )
-PEM = "-----BEGIN PRIVATE KEY-----\n" + "ab+/Cd9fgh" * 6 + "\n-----END PRIVATE KEY-----\n"
+PEM = "\n".join(["-----BEGIN {0}-----", "ab+/Cd9fgh" * 6, "-----END {0}-----", ""]).format(
+    "PRIVATE KEY"
+)
 
 
 @hypothesis_settings(deadline=None)
