@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from django.conf import settings
 
+from ai.budgets.errors import AIPriceUnknown
 from ai.cache import answers
 from ai.calls import Answer, Caller
 from ai.errors import AIError
@@ -38,6 +39,7 @@ def ask(prompt: Prompt, *, caller: Caller, via: Provider | None = None) -> Answe
 
     Raises:
         AIError: of the last model that was asked; the rows tell of all.
+        AIPriceUnknown: a hard limit holds, and no model has a known price.
     """
     via = via or provider()
     guard = security.protect(prompt, caller=caller, via=via)
@@ -46,15 +48,28 @@ def ask(prompt: Prompt, *, caller: Caller, via: Provider | None = None) -> Answe
 
 
 def _first(prompt: Prompt, question: Question) -> Answer:
-    """The answer of the first model that gives one."""
+    """The answer of the first model that gives one.
+
+    A model that a hard limit refuses for want of a price was not asked: the next one is, and what
+    a model that was asked has failed with says more.
+    """
     *models, last = prompt.model, *prompt.fallbacks
+    failed: AIError | None = None
     for model in models:
         try:
             return _ask(replace(prompt, model=model), question)
+        except AIPriceUnknown:
+            continue
         except AIError as error:
             if not error.another_model or not question.worthwhile:
                 raise
-    return _ask(replace(prompt, model=last), question)
+            failed = error
+    try:
+        return _ask(replace(prompt, model=last), question)
+    except AIPriceUnknown:
+        if failed is None:
+            raise
+    raise failed
 
 
 def _ask(prompt: Prompt, question: Question) -> Answer:

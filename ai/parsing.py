@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from ai.errors import AIBadResponse, AICutOff, AIInvalidOutput, AINoJson, AIRefused, AIToolLimit
@@ -12,6 +14,7 @@ from core.json import parse_json
 from engine import validation
 
 _FENCE = "```"
+_THOUGHTS_END = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning)>", re.IGNORECASE)
 CUT_OFF = "The answer was cut off at its limit of {} tokens."
 
 
@@ -50,16 +53,39 @@ class AIResponseParser:
 
 
 def _json(text: str) -> Any:
-    """The value that the text is, or that its block of Markdown holds."""
-    try:
-        return _parsed(text)
-    except PlatformError as error:
-        if (block := _block(text)) is None:
-            raise AINoJson(f"The answer is no JSON: {error.message}") from None
-    try:
-        return _parsed(block)
-    except PlatformError as error:
-        raise AINoJson(f"The answer is no JSON: {error.message}") from None
+    """The value that the text is, that its block of Markdown holds, or what follows the thoughts
+    that some models write first.
+    """
+    problem = ""
+    for candidate in _candidates(text):
+        try:
+            return _parsed(candidate)
+        except PlatformError as error:
+            problem = problem or error.message
+    raise AINoJson(f"The answer is no JSON: {problem}")
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Where the value may stand, the likeliest first. What stands in thoughts is no answer."""
+    yield text
+    said = _behind_thoughts(text) or [text]
+    for each in said:
+        if each is not text:
+            yield each
+        if (block := _block(each)) is not None:
+            yield block
+
+
+def _behind_thoughts(text: str) -> list[str]:
+    """What follows the thoughts that some models write first: behind their last end, or the first,
+    where the answer itself speaks of one. Nothing where the text does not begin with thoughts.
+
+    Some endpoints keep the beginning `<think>` to themselves, so that only its end stands there.
+    """
+    ends = [found.end() for found in _THOUGHTS_END.finditer(text)]
+    if not ends or text.lstrip().startswith(("{", "[", _FENCE)):
+        return []
+    return [text[end:] for end in dict.fromkeys((ends[-1], ends[0]))]
 
 
 def _block(text: str) -> str | None:

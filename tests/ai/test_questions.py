@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -11,11 +12,13 @@ import pytest
 from pytest_django import Settings
 
 from ai import client, errors, questions
+from ai.budgets.errors import AIPriceUnknown
 from ai.client import Caller
 from ai.models import AIStepExecution
 from ai.providers.base import Prompt
 from ai.providers.openai import asked_wait
 from ai.structure import Modes
+from tests.ai.budgets.payers import limit
 from tests.ai.endpoint import Endpoint, choice, completion
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +159,61 @@ def test_a_refusal_is_no_reason_to_ask_others(endpoint: Endpoint, failure: tuple
     with pytest.raises(errors.AIError):
         client.ask(prompt(fallbacks=["b"]), caller=CALLER)
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("fallbacks", [["c", "b"], ["b", "c"]])
+def test_a_model_without_a_price_leaves_the_question_to_those_with_one(
+    endpoint: Endpoint, settings: Settings, fallbacks: list[str]
+) -> None:
+    limit("100", scope="platform")
+    settings.AI_PRICES = {"b": {"input": Decimal(1), "output": Decimal(1), "cached_input": None}}
+    answer = client.ask(prompt(model="a", fallbacks=fallbacks), caller=CALLER)
+    assert (answer.calls, answer.cost_usd) == (1, Decimal("0.0015"))
+    assert [request["model"] for request in endpoint.requests] == ["b"]
+
+
+@pytest.mark.parametrize("models", [["a"], ["a", "c"]])
+def test_without_any_price_a_hard_limit_refuses(endpoint: Endpoint, models: list[str]) -> None:
+    limit("100", scope="platform")
+    with pytest.raises(AIPriceUnknown, match=f"'{models[-1]}'"):
+        client.ask(prompt(model=models[0], fallbacks=models[1:]), caller=CALLER)
+    assert not endpoint.requests
+
+
+@pytest.mark.parametrize("models", [["a", "b"], ["b", "a"], ["a", "b", "c"]])
+def test_the_failure_of_a_model_that_was_asked_is_told(
+    endpoint: Endpoint, settings: Settings, models: list[str]
+) -> None:
+    limit("100", scope="platform")
+    settings.AI_RETRIES = 0
+    settings.AI_PRICES = {"b": {"input": Decimal(1), "output": Decimal(1), "cached_input": None}}
+    endpoint.answers = [(500, {})]
+    with pytest.raises(errors.AIServerError):
+        client.ask(prompt(model=models[0], fallbacks=models[1:]), caller=CALLER)
+    assert [request["model"] for request in endpoint.requests] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '<think>\nLow, or "high"? {"risk": "high"}\n</think>\n\n{"risk": "low"}',
+        'The endpoint took the beginning away.</think>{"risk": "low"}',
+        '<THINKING>Hm.</THINKING> ```json\n{"risk": "low"}\n```',
+        '<think>```json\n{"risk": "high"}\n```</think>Here it is:\n```\n{"risk": "low"}\n```',
+        '<think>I close with </think>, so:</think>{"risk": "low"}',
+        '<think></think>{"risk": "low", "why": "no </think> in it"}',
+    ],
+)
+def test_thoughts_before_an_answer_are_passed_over(endpoint: Endpoint, said: str) -> None:
+    endpoint.answers = [(200, completion(said))]
+    answer = client.ask(prompt(schema=SCHEMA), caller=CALLER)
+    assert (answer.data["risk"], answer.calls) == ("low", 1)
+
+
+def test_thoughts_alone_are_no_answer(endpoint: Endpoint) -> None:
+    endpoint.answers = [(200, completion('<think>{"risk": "high"}</think>')), GOOD]
+    answer = client.ask(prompt(schema=SCHEMA), caller=CALLER)
+    assert (answer.data, answer.calls) == ({"risk": "low"}, 2)
 
 
 @pytest.mark.parametrize(
