@@ -8,6 +8,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -19,17 +20,30 @@ from ai.providers.base import Completion, Prompt, Provider
 from ai.rows import insert
 from core.errors import PlatformError
 from core.fields import seal
+from core.ids import uuid7
 
 
 class Attempt:
     """Entered before the call; when it is left, the row is written and the figures are counted."""
 
-    def __init__(self, prompt: Prompt, caller: Caller, via: Provider, *, number: int = 1) -> None:
+    def __init__(
+        self,
+        prompt: Prompt,
+        caller: Caller,
+        via: Provider,
+        *,
+        number: int = 1,
+        pk: UUID | None = None,
+    ) -> None:
+        """Args:
+        pk: the reservation's, by which a lost worker's row is found to be this one.
+        """
         self.via = via
         self.asked = prompt.model
         self.completion: Completion | None = None
         self.started = time.monotonic()
         self.row = AIStepExecution(
+            id=pk or uuid7(),
             step_execution_id=caller.step_execution_id,
             attempt=caller.attempt,
             call_number=number,

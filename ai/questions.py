@@ -173,10 +173,12 @@ class Question:
         self.last = ""
         prompt = replace(prompt, closed=self.toolbox.rounds >= prompt.tool_rounds)
         prompt = self._within(prompt)
-        with reserved(prompt, caller=self.caller, via=self.via) as reservation:
+        number = self.calls + 1
+        with reserved(prompt, caller=self.caller, via=self.via, number=number) as reservation:
             prompt = self._within(prompt)  # other calls may have had to settle first
-            self.calls += 1
-            attempt = Attempt(prompt, self.caller, self.via, number=self.calls)
+            self.calls = number
+            pk = None if reservation is None else reservation.id
+            attempt = Attempt(prompt, self.caller, self.via, number=number, pk=pk)
             if (report := reports.current()) is not None:
                 # What is to fit a schema is checked as a whole only: nothing of it is shown before.
                 show = self.guard.partial if prompt.schema is None else None
@@ -187,13 +189,14 @@ class Question:
                         completion = self.via.complete(prompt)
                         completion = self._bounded(completion, data=prompt.schema is not None)
                         attempt.answered(completion)
-                        if reservation is not None:
-                            reservation.settle(attempt.row.exact_cost_usd)
                         text = self.guard.filtered(completion.text)
                         self.last = attempt.row.response = text
                         completion = replace(completion, text=text)
                         data = _parser.parse(prompt, completion, guard=self.guard)
                 finally:
+                    # Behind the row: if the worker is lost between them, the row has the cost.
+                    if reservation is not None and attempt.completion is not None:
+                        reservation.settle(attempt.row.exact_cost_usd)
                     self._add(attempt)
                     tracing.tell(span, attempt.row, attempt.completion)
         return _Reply(attempt=attempt, completion=completion, data=data)

@@ -10,9 +10,12 @@ from django.db import connection, models
 from ai.models import AIStepExecution
 from engine.statements import execute
 
+WORKER_LOST = "worker_lost"
+"""The error of a call whose worker did not tell what became of it."""
+
 
 def insert(row: AIStepExecution) -> None:
-    """Writes the row, unless it is there already."""
+    """Writes the row, unless it is there already; a worker that was not lost after all is right."""
     statement, fields = _statement()
     values = {
         field.attname: field.get_db_prep_save(field.pre_save(row, add=True), connection)
@@ -28,5 +31,10 @@ def _statement() -> tuple[str, tuple[models.Field[Any, Any], ...]]:
     fields = tuple(field for field in meta.concrete_fields if not field.has_db_default())
     columns = ", ".join(field.attname for field in fields)
     values = ", ".join(f"%({field.attname})s::{field.db_type(connection)}" for field in fields)
-    statement = f"INSERT INTO {meta.db_table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608 # nosec B608 # names of a model
+    told = ", ".join(f"{field.attname} = excluded.{field.attname}" for field in fields)
+    statement = f"""
+    INSERT INTO {meta.db_table} AS row ({columns}) VALUES ({values})
+        ON CONFLICT (id) DO UPDATE SET {told}
+     WHERE row.error_code = '{WORKER_LOST}' AND excluded.error_code <> row.error_code
+    """  # noqa: S608 # nosec B608 # names of a model
     return statement, fields

@@ -247,6 +247,12 @@ class AIBudgetReservation(models.Model):
     execution_id = models.UUIDField(null=True)
     step_execution_id = models.UUIDField(null=True)
     attempt = models.PositiveIntegerField(default=0)
+    # What the call's row needs where its worker is lost and cannot write it.
+    workflow_id = models.UUIDField(null=True)
+    user_id = models.UUIDField(null=True)
+    agent_type = models.CharField(max_length=50, db_default="")
+    provider = models.CharField(max_length=50, db_default="")
+    call_number = models.PositiveSmallIntegerField(db_default=1)
 
     class Meta:
         db_table = "ai_budget_reservations"

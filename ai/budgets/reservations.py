@@ -30,7 +30,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
-from ai import metrics
+from ai import lost, metrics
 from ai.budgets import alerts, bounds, statements
 from ai.budgets.accounts import accounts_of, today
 from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown, AIRunBudgetSpent
@@ -101,11 +101,16 @@ class Reservation:
 
 
 @contextmanager
-def reserved(prompt: Prompt, *, caller: Caller, via: Provider) -> Iterator[Reservation | None]:
+def reserved(
+    prompt: Prompt, *, caller: Caller, via: Provider, number: int = 1
+) -> Iterator[Reservation | None]:
     """Sets the most that the call may cost aside for the block, which sends it.
 
     The block calls `settle` when it has an answer. If it does not, its error tells what becomes of
     the money. Gives None, and asks nobody, where calls are free.
+
+    Args:
+        number: which call of the attempt it is.
 
     Waits for a while, at most half of the call's own time limit, where the costs of other calls
     leave room and their reservations do not.
@@ -123,6 +128,8 @@ def reserved(prompt: Prompt, *, caller: Caller, via: Provider) -> Iterator[Reser
         amount,
         caller=caller,
         model=prompt.model,
+        provider=via.name,
+        number=number,
         lease=timedelta(seconds=prompt.timeout) + _GRACE,
         patience=min(PATIENCE, prompt.timeout / 2),
     )
@@ -138,7 +145,14 @@ def reserved(prompt: Prompt, *, caller: Caller, via: Provider) -> Iterator[Reser
 
 
 def reserve(
-    amount: Decimal | None, *, caller: Caller, model: str, lease: timedelta, patience: float = 0.0
+    amount: Decimal | None,
+    *,
+    caller: Caller,
+    model: str,
+    lease: timedelta,
+    patience: float = 0.0,
+    provider: str = "",
+    number: int = 1,
 ) -> Reservation:
     """Sets the amount aside in the caller's accounts. Raises AIBudgetExhausted, AIPriceUnknown.
 
@@ -149,7 +163,8 @@ def reserve(
     made = Reservation(uuid7(), amount)
     deadline = time.monotonic() + patience
     pause = _FIRST_PAUSE
-    while (balances := _try(made, caller=caller, model=model, lease=lease)) is not None:
+    told = {"model": model[:100], "lease": lease, "provider": provider, "number": number}
+    while (balances := _try(made, caller=caller, **told)) is not None:
         short = _short(balances, amount)
         if amount is None:
             raise AIPriceUnknown(
@@ -172,6 +187,8 @@ def reserve(
 def expire(*, limit: int = 200) -> int:
     """Counts what workers left behind as unconfirmed: the call may have been sent and paid for.
 
+    Each of their calls has a row then; where the worker was lost behind that, its cost is known.
+
     Returns:
         How many reservations that were.
     """
@@ -179,11 +196,13 @@ def expire(*, limit: int = 200) -> int:
         state=ReservationState.RESERVED, expires_at__lte=Now()
     ).order_by("expires_at", "id")
     expired = 0
-    for pk in due.values_list("id", flat=True)[:limit]:
-        to = ReservationState.UNCONFIRMED
-        if close(pk, to=to, allowed=(ReservationState.RESERVED,), expired_only=True):
+    for reservation in due[:limit]:
+        cost = lost.recorded(reservation)
+        to = ReservationState.UNCONFIRMED if cost is None else ReservationState.SETTLED
+        pk, allowed = reservation.id, (ReservationState.RESERVED,)
+        if close(pk, to=to, allowed=allowed, cost=cost, expired_only=True):
             expired += 1
-            logger.warning("AI budget reservation %s: its worker was lost; counted in full", pk)
+            logger.warning("AI budget reservation %s: its worker was lost; now it is %s", pk, to)
     return expired
 
 
@@ -203,9 +222,7 @@ def close(
     return True
 
 
-def _try(
-    made: Reservation, *, caller: Caller, model: str, lease: timedelta
-) -> list[Balance] | None:
+def _try(made: Reservation, *, caller: Caller, **told: Any) -> list[Balance] | None:
     """None where the money is set aside, else how the accounts stand."""
     accounts = accounts_of(caller, today())
 
@@ -214,12 +231,14 @@ def _try(
             made.id,
             accounts=[account.id for account in accounts],
             amount=made.amount,
-            lease=lease,
-            model=model[:100],
             organisation=caller.organisation_id,
+            workflow=caller.workflow_id,
+            user=caller.user_id,
             execution=caller.execution_id,
             step=caller.step_execution_id,
             attempt=caller.attempt,
+            agent=caller.agent_type,
+            **told,
         )
 
     new = [account for account in accounts if account.id not in _opened]

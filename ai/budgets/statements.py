@@ -55,10 +55,12 @@ WITH account AS MATERIALIZED (
 ), made AS (
     INSERT INTO ai_budget_reservations
            (id, accounts, amount_usd, state, expires_at, ai_model, organisation_id, execution_id,
-            step_execution_id, attempt)
+            step_execution_id, attempt, workflow_id, user_id, agent_type, provider, call_number)
     SELECT %(id)s::uuid, %(accounts)s::text[], coalesce(%(amount)s::numeric, 0), 'reserved',
            statement_timestamp() + %(lease)s::interval, %(model)s::text,
-           %(organisation)s::uuid, %(execution)s::uuid, %(step)s::uuid, %(attempt)s::int
+           %(organisation)s::uuid, %(execution)s::uuid, %(step)s::uuid, %(attempt)s::int,
+           %(workflow)s::uuid, %(user)s::uuid, %(agent)s::text, %(provider)s::text,
+           %(number)s::smallint
       FROM verdict
      WHERE verdict.complete AND verdict.room
 )

@@ -28,10 +28,10 @@ def limit(usd: str | Decimal, *, scope: str = "organisation", **fields: Any) -> 
 
 
 def reserve(
-    usd: str | Decimal | None, caller: Caller, *, patience: float = 0, lease: timedelta = LEASE
+    usd: str | Decimal | None, caller: Caller, *, lease: timedelta = LEASE, **told: Any
 ) -> Reservation:
     amount = None if usd is None else Decimal(usd)
-    return reservations.reserve(amount, caller=caller, model="m", lease=lease, patience=patience)
+    return reservations.reserve(amount, caller=caller, model="m", lease=lease, **told)
 
 
 def account(prefix: str) -> AIBudgetAccount:

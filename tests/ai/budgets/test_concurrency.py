@@ -24,6 +24,7 @@ from ai.budgets import reservations
 from ai.budgets.errors import AIBudgetExhausted, AIRunBudgetSpent
 from ai.budgets.models import AIBudgetAccount, AIBudgetReservation, ReservationState
 from ai.calls import Caller
+from ai.models import AIStepExecution
 from core.models import Organisation, User
 from core.organisations import create_organisation
 from tests.ai.budgets.payers import account, figures, limit, payer, reserve
@@ -163,19 +164,37 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
+from ai import client
 from ai.budgets import reservations
 from ai.calls import Caller
+from ai.providers.base import Completion
+from django.conf import settings
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Provider:
+    name, endpoint = "openai", "http://127.0.0.1:9/v1"
+    def complete(self, prompt):
+        if sys.argv[2] == "in the call":
+            die()
+        return Completion(
+            text="Fine.", model="m", finish="stop", prompt_tokens=10, completion_tokens=20
+        )
+
+reservations.Reservation.settle = die  # behind the row
+reservations._GRACE = timedelta(0)
+settings.AI_PRICES = {"m": {"input": 0, "output": Decimal(6_000), "cached_input": None}}
 caller = Caller(agent_type="step", organisation_id=UUID(sys.argv[1]))
-reservations.reserve(Decimal("0.6"), caller=caller, model="m", lease=timedelta(seconds=1))
-os.kill(os.getpid(), signal.SIGKILL)
+prompt = client.new_prompt("Say it.", model="m", max_tokens=100, timeout=1)
+client.ask(prompt, caller=caller, via=Provider())
 """
 
 
-@pytest.mark.timeout(120)
-def test_a_process_killed_between_reserve_and_settle_leaks_nothing(team: Organisation) -> None:
-    limit("1", organisation=team)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(team.id)],
+def killed(team: Organisation, where: str) -> None:
+    """A process asks a model and is killed; its lease has run out when this returns."""
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(team.id), where],
         cwd=ROOT,
         env={
             **os.environ,
@@ -186,16 +205,25 @@ def test_a_process_killed_between_reserve_and_settle_leaks_nothing(team: Organis
         check=False,
         timeout=60,
     )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert process.returncode == -signal.SIGKILL, process.stderr
     assert figures("organisation:") == (0, 0, D("0.6"))
     deadline = AIBudgetReservation.objects.get().expires_at
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_sleep(greatest(0, extract(epoch FROM %s - clock_timestamp())))", [deadline]
         )
+
+
+@pytest.mark.timeout(120)
+def test_a_process_killed_between_reserve_and_settle_leaks_nothing(team: Organisation) -> None:
+    limit("1", organisation=team)
+    killed(team, "in the call")
     # Two sweeps at once count it once.
     at_once(lambda number: reservations.expire())
     assert figures("organisation:") == (0, D("0.6"), 0)
+    row = AIStepExecution.objects.get()
+    assert (row.error_code, row.response, row.exact_cost_usd) == ("worker_lost", "", None)
+    assert (row.organisation, row.ai_model, row.call_number) == (team, "m", 1)
     reserve("0.4", payer(team)).settle(D("0.4"))
     with pytest.raises(AIBudgetExhausted):
         reserve("0.0000000001", payer(team))
@@ -207,3 +235,14 @@ def test_a_process_killed_between_reserve_and_settle_leaks_nothing(team: Organis
         allowed=(ReservationState.UNCONFIRMED,),
     )
     assert figures("organisation:") == (D("0.4"), 0, 0)
+
+
+@pytest.mark.timeout(120)
+def test_a_process_killed_behind_its_row_has_told_the_cost(team: Organisation) -> None:
+    limit("1", organisation=team)
+    killed(team, "behind the row")
+    at_once(lambda number: reservations.expire())
+    row = AIStepExecution.objects.get()
+    assert (row.error_code, row.response, row.exact_cost_usd) == ("", "Fine.", D("0.12"))
+    assert figures("organisation:") == (D("0.12"), 0, 0)
+    assert account("organisation:").calls == 1

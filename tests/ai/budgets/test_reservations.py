@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
 
+from ai import rows
 from ai.budgets import accounts, reservations
 from ai.budgets.errors import AIBudgetExhausted, AIPriceUnknown, AIRunBudgetSpent
 from ai.budgets.models import (
@@ -22,10 +24,13 @@ from ai.budgets.models import (
     ReservationState,
 )
 from ai.budgets.reservations import Reservation
+from ai.calls import Caller
+from ai.models import AIStepExecution
 from core.audit.models import AuditEntry
 from core.models import Organisation, User
 from core.organisations import create_organisation
 from tests.ai.budgets.payers import account, figures, limit, payer, reserve
+from tests.support.workflows import definition, start, step
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +238,55 @@ def test_a_lost_worker_s_reservation_counts_until_somebody_knows_better(
     assert figures("organisation:") == (D("0.15"), ZERO, ZERO)
     states = AIBudgetReservation.objects.values_list("state", flat=True)
     assert set(states) == {ReservationState.SETTLED}
+
+
+def test_a_lost_worker_s_call_has_a_row(team: Organisation, user: User) -> None:
+    run = start(definition(step("a")), user=user)
+    attempt = run.steps.get()
+    caller = Caller(
+        agent_type="step",
+        user_id=user.id,
+        organisation_id=team.id,
+        workflow_id=run.workflow_id,
+        execution_id=run.id,
+        step_execution_id=attempt.id,
+        attempt=2,
+    )
+    lost = reserve("0.7", caller, lease=timedelta(seconds=-1), provider="openai", number=3)
+    reserve("0.7", caller)  # under way
+    reservations.expire()
+    reservations.expire()
+    row = AIStepExecution.objects.get()
+    assert (row.id, row.error_code, row.response) == (lost.id, "worker_lost", "")
+    assert "worker was lost" in str(row.error_message)
+    assert (row.user, row.organisation, row.workflow) == (user, team, run.workflow)
+    assert (row.step_execution, row.attempt, row.call_number) == (attempt, 2, 3)
+    assert (row.agent_type, row.provider, row.ai_model) == ("step", "openai", "m")
+    unknown = row.tokens_used, row.prompt_tokens, row.cost_usd, row.exact_cost_usd
+    assert set(unknown) == {None}
+
+
+def test_a_worker_that_was_slow_tells_itself(team: Organisation, user: User) -> None:
+    lost = reserve("0.7", payer(team), lease=timedelta(seconds=-1))
+    reservations.expire()
+    assert AIStepExecution.objects.get().user is None  # nobody knows that user any more
+    told = AIStepExecution(
+        id=lost.id, organisation_id=team.id, ai_model="m", prompt="Say it.", response="Fine."
+    )
+    rows.insert(told)
+    row = AIStepExecution.objects.get()
+    assert (row.response, row.error_code) == ("Fine.", "")
+    told.response = "Again."
+    rows.insert(told)
+    assert AIStepExecution.objects.get().response == "Fine."
+
+
+def test_a_call_of_an_organisation_that_is_gone_has_no_row(user: User) -> None:
+    gone = create_organisation(name="Gone", founder=user)
+    reserve("0.7", payer(gone), lease=timedelta(seconds=-1))
+    AIBudgetReservation.objects.update(organisation_id=uuid4())
+    assert reservations.expire() == 1
+    assert not AIStepExecution.objects.exists()
 
 
 def test_accounts_that_are_gone_are_opened_again(team: Organisation) -> None:
