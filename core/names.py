@@ -31,5 +31,8 @@ class _OneLine(RegexValidator):
             raise ValidationError(fault, code="control_character")
 
 
+FILLED_LINE = rf"^[^{_NOT_IN_NAMES}]*[^\s{_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]*$"
+"""What such a name looks like where it must not be blank, for the API's description."""
+
 one_line = _OneLine()
 """The same as a validator of fields."""

@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from core.api.serializers import StrictFields
 from core.errors import PlatformError
+from core.names import FILLED_LINE, one_line
 
 
 class ProblemDetail(serializers.Serializer[Any]):
@@ -95,7 +96,7 @@ class ErrorsSchema(AutoSchema):
             and not field.allow_blank
             and not {"pattern", "format", "enum", "$ref"} & schema.keys()
         ):
-            schema["pattern"] = r"\S"
+            schema["pattern"] = FILLED_LINE if one_line in field.validators else r"\S"
         return schema
 
     def _usual_errors(self, operation: Mapping[str, Any]) -> set[HTTPStatus]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +40,14 @@ def test_definitions(name: str) -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_scripts_need_their_joiners(name: str) -> None:
     assert fault_of_name(name) is None
+
+
+@pytest.mark.parametrize("of", ["OrganisationRequest", "InstantiateRequest", "GenerateRequest"])
+def test_the_description_tells(of: str) -> None:
+    schemas = json.loads(Path("docs/openapi.json").read_text())["components"]["schemas"]
+    described = re.compile(schemas[of]["properties"]["name"]["pattern"])
+    assert [name for name in [*BAD, "", " \u00a0"] if described.search(name)] == []
+    assert [name for name in GOOD if not described.search(name)] == []
 
 
 @pytest.mark.django_db
