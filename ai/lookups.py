@@ -115,7 +115,7 @@ class Toolbox:
             if tool is None:
                 known = ", ".join(self._tools)
                 raise Refused("unknown_tool", f"There is no such tool. There are: {known}.")
-            arguments, given = self._arguments(call.arguments)
+            arguments, given = self._arguments(call.arguments, tool.parameters)
             value = self._called(tool, given, left=left)
             told, size = self._bounded(value)
         except Refused as refused:
@@ -132,7 +132,7 @@ class Toolbox:
         sent = ToolCall(id=self._id(call.id), name=sent_name, arguments=arguments)
         return sent, self._guard.result(told, credentials=self._secrets()), lookup
 
-    def _arguments(self, written: str) -> tuple[str, JsonObject]:
+    def _arguments(self, written: str, schema: JsonObject) -> tuple[str, JsonObject]:
         """The arguments as the model wrote them and, with the values in them, as JSON."""
         if len(written) > MAX_ARGUMENTS:
             raise Refused(
@@ -149,7 +149,7 @@ class Toolbox:
             ) from None
         if not isinstance(found, dict):
             raise Refused("invalid_arguments", "The arguments are no JSON object.")
-        return text, self._guard.restored_data(found)
+        return text, self._guard.restored_data(found, schema=schema)
 
     def _called(self, tool: Tool, given: JsonObject, *, left: Callable[[], float]) -> JsonObject:
         problems = functions.argument_problems(tool.function, given)

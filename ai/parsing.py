@@ -44,24 +44,25 @@ class AIResponseParser:
             raise AIBadResponse("The AI endpoint's answer holds no text.")
         if prompt.schema is None:
             return None
-        data = _json(completion.text)
-        final = guard.restored_data(data)
+        data = _json(completion.text, guard)
+        final = guard.restored_data(data, schema=guard.schema)
         problems = validation.check_value(final, schema=guard.schema, path="data", name="data")
         if problems:
             raise AIInvalidOutput(problems=guard.concealed(problems))
         return data
 
 
-def _json(text: str) -> Any:
+def _json(text: str, guard: Guard) -> Any:
     """The value that the text is, that its block of Markdown holds, or what follows the thoughts
     that some models write first.
     """
     problem = ""
     for candidate in _candidates(text):
-        try:
-            return _parsed(candidate)
-        except PlatformError as error:
-            problem = problem or error.message
+        for written in dict.fromkeys((candidate, guard.quoted(candidate))):
+            try:
+                return _parsed(written)
+            except PlatformError as error:
+                problem = problem or error.message
     raise AINoJson(f"The answer is no JSON: {problem}")
 
 

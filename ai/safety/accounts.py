@@ -22,18 +22,35 @@ _LENGTHS = {
     "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SO": 23, "ST": 25, "SV": 28,
     "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
+# The end of a line within a number, also as JSON writes it, or in a mail that is quoted.
+_BREAK = r"[ \t\u00a0.-]{0,4}(?:\r?\n|(?:\\r)?\\n)[ \t\u00a0>]{0,8}"
+_GAP = rf"(?:{_BREAK}|[ \u00a0.-])"
+_IN_IBAN = re.compile(_GAP)
 _IBAN = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z]{2})(?!0[01]|99)\d\d(?=[ \u00a0-]?[A-Za-z0-9])", re.ASCII
+    rf"(?<![A-Za-z0-9])([A-Za-z]{{2}}){_GAP}?(?!0[01]|99)\d\d(?={_GAP}?[A-Za-z0-9])", re.ASCII
 )
-_GAPS = " \u00a0-"
 
-_CARD = re.compile(
-    r"(?<![\w+])(?<!\d[.,])(?=("
-    r"\d{4}([ \u00a0-])\d{4}\2\d{4}\2\d{4}(?:\2\d{1,3})?"
-    r"|\d{4}([ \u00a0-])\d{6}\3\d{4,5}"
-    r"|\d{12,19}"
-    r")(?!\w|\.\d))"
-)
+
+def _grouped(gap: str) -> str:
+    """Cards in groups that one sign parts, or the end of a line."""
+    gap = f"(?:{_BREAK}|{gap})"
+    return (
+        rf"\d{{4}}{gap}\d{{4}}{gap}\d{{4}}{gap}\d{{4}}(?:{gap}\d{{1,3}})?"
+        rf"|\d{{4}}{gap}\d{{6}}{gap}\d{{4,5}}"
+    )
+
+
+_CARDS = [
+    re.compile(rf"(?<![\w+])(?<!\d[.,])(?=({form})(?!\w|\.\d))")
+    for form in (
+        "|".join(map(_grouped, ("[ \u00a0]", "-", r"\."))),
+        r"\d{12,19}",
+        # Behind a word: lines that begin with numbers are the rows of a column.
+        rf"(?<=[ :=(])\d{{4,15}}{_BREAK}\d{{4,15}}",
+    )
+]
+_LINE_END = re.compile(r"\n|\\n")
+_LAST_GROUP = re.compile(r"\D{1,20}\d{1,3}\Z")
 # First digits -> lengths (ISO/IEC 7812; the brands' own ranges).
 _BRANDS = (
     (re.compile(r"4"), {16, 19}),
@@ -51,29 +68,44 @@ def ibans(text: str) -> Iterator[Finding]:
     """IBANs, in one piece or in groups, in either case."""
     for found in _IBAN.finditer(text):
         length = _LENGTHS.get(found[1].upper())
-        end = length and _end(text, found.start(), length)
-        if end and iban.is_valid(text[found.start() : end], check_country=False):
+        if length is None:
+            continue
+        number, end = _taken(text, found.start(), length)
+        if number and iban.is_valid(number, check_country=False):
             yield Finding(Kind.IBAN, found.start(), end)
 
 
-def _end(text: str, start: int, length: int) -> int:
-    """Where the last of `length` letters and digits ends, single gaps between them; 0: nowhere."""
-    position, taken = start, 0
-    while taken < length:
-        if position < len(text) and text[position] in _GAPS:
-            position += 1
-        if position >= len(text) or not (text[position].isascii() and text[position].isalnum()):
-            return 0
+def _taken(text: str, start: int, length: int) -> tuple[str, int]:
+    """So many letters and digits, single gaps between them, and where they end; "": there are not.
+    """
+    number, position = "", start
+    while len(number) < length:
+        if gap := _IN_IBAN.match(text, position):
+            position = gap.end()
+        character = text[position : position + 1]
+        if not (character.isascii() and character.isalnum()):
+            return "", start
+        number += character
         position += 1
-        taken += 1
     following = text[position : position + 1]
-    return 0 if following.isalnum() else position
+    return ("", start) if following.isalnum() else (number, position)
 
 
 def cards(text: str) -> Iterator[Finding]:
     """Numbers of a known brand whose check digit is right."""
-    for found in _CARD.finditer(text):
-        number = re.sub(r"\D", "", found[1])
+    for form in _CARDS:
+        for found in form.finditer(text):
+            if length := _card_length(found[1]):
+                yield Finding(Kind.CARD, found.start(1), found.start(1) + length)
+
+
+def _card_length(written: str) -> int:
+    """How much of it is a card's number: all, or all but a last group (12/28 follows); or 0."""
+    if len(_LINE_END.findall(written)) > 1:
+        return 0  # a column
+    for part in dict.fromkeys((written, _LAST_GROUP.sub("", written))):
+        number = re.sub(r"\D", "", part)
         brand = any(len(number) in sizes and start.match(number) for start, sizes in _BRANDS)
         if brand and luhn.is_valid(number):
-            yield Finding(Kind.CARD, found.start(1), found.end(1))
+            return len(part)
+    return 0

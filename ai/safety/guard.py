@@ -140,12 +140,16 @@ class Guard:
     def answer(self, answer: Answer) -> Answer:
         """The answer with the values back in their places."""
         restore = self._names.restore if self.schema is None else self._names.restore_json
-        data = self.restored_data(answer.data)
+        data = self.restored_data(answer.data, schema=self.schema)
         return replace(answer, text=restore(answer.text), data=data)
 
-    def restored_data(self, value: Any) -> Any:
-        """Data of the model's, with the values."""
-        return self._names.restore_data(value)
+    def restored_data(self, value: Any, *, schema: Any = None) -> Any:
+        """Data of the model's, with the values; numbers again where they were, by the schema."""
+        return self._names.restore_data(value, schema=schema)
+
+    def quoted(self, text: str) -> str:
+        """A model's JSON, with quotes around placeholders that it has put in a number's place."""
+        return self._names.quoted(text)
 
     def concealed(self, problems: Sequence[Problem]) -> list[Problem]:
         """What a check says of restored data, without the values: it is sent and stored."""

@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ai.safety.findings import Kind
+from ai.safety.numbers import Place, as_number
 
 _NAMES = "|".join(kind.name.replace("_", r"[\\_ -]{1,2}") for kind in Kind)
 # As models write them: in any case, with the underscore escaped for Markdown or lost.
 _PLACEHOLDER = re.compile(
     rf"\\{{0,2}}\[ ?({_NAMES})[\\_ -]{{1,3}}(\d{{1,6}}) ?\\{{0,2}}\]", re.IGNORECASE
 )
+_STRING_OR_PLACEHOLDER = re.compile(
+    rf'"(?:[^"\\]|\\.)*+"|{_PLACEHOLDER.pattern}', re.IGNORECASE | re.DOTALL
+)
+_BARE = "\u2060"
+"""Begins strings that stood without quotes. Models write none: it is taken out of what they say."""
 _BRACKETS = "\\[] "
 _SEPARATORS = re.compile(r"[\\_ -]+")
 
@@ -61,19 +67,46 @@ class Placeholders:
         """As `restore`, where placeholders stand in the strings of a JSON text."""
         return self._restored(text, lambda value: json.dumps(value, ensure_ascii=False)[1:-1])
 
-    def restore_data(self, value: Any) -> Any:
-        """As `restore`, in all strings and keys of a JSON value; the value itself stays."""
-        if not self._values:
-            return value
+    def restore_data(self, value: Any, *, schema: Any = None) -> Any:
+        """As `restore`, in all strings and keys of a JSON value; the value itself stays.
+
+        What was a number is one again where it stands alone and stood without quotes (`quoted`),
+        or where the schema takes no text.
+        """
+        return self._restored_data(value, Place.whole(schema)) if self._values else value
+
+    def quoted(self, text: str) -> str:
+        """A JSON text in which the placeholders of numbers that stand without quotes have them."""
+
+        def string(found: re.Match[str]) -> str:
+            if found[0].startswith('"') or as_number(self._values.get(_key(found), "")) is None:
+                return found[0]
+            return f'"{_BARE}{found[0]}"'
+
+        return _STRING_OR_PLACEHOLDER.sub(string, text) if self._values else text
+
+    def _restored_data(self, value: Any, place: Place) -> Any:
         match value:
             case str():
-                return self.restore(value)
+                return self._restored_value(value, place)
             case list():
-                return [self.restore_data(item) for item in value]
+                return [self._restored_data(item, place.of(n)) for n, item in enumerate(value)]
             case dict():
-                return {self.restore(key): self.restore_data(item) for key, item in value.items()}
+                return {
+                    self.restore(key): self._restored_data(item, place.of(key))
+                    for key, item in value.items()
+                }
             case _:
                 return value
+
+    def _restored_value(self, text: str, place: Place) -> str | int:
+        bare = text.startswith(_BARE)
+        text = text.removeprefix(_BARE)
+        restored = self.restore(text)
+        if restored == text or not (bare or _PLACEHOLDER.fullmatch(text) and place.takes_number()):
+            return restored
+        number = as_number(restored)
+        return restored if number is None else number
 
     def conceal(self, text: str) -> str:
         """The text with this call's values replaced, wherever they stand."""

@@ -103,6 +103,29 @@ def test_data_is_restored_and_then_checked(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "integer"}, '{"card": "[CARD_1]"}'),
+        ({"type": "integer"}, '{"card": [CARD_1]}'),
+        ({}, '<think>A [CARD_1].</think>{"card": [CARD_1]}'),
+    ],
+)
+def test_numbers_of_data_come_back_as_numbers(
+    endpoint: Endpoint, user: User, schema: dict[str, Any], said: str
+) -> None:
+    schema = {"type": "object", "properties": {"card": schema}, "required": ["card"]}
+    endpoint.answers = [(200, completion(said))]
+    organisation = start(definition(step("a")), user=user).workflow.organisation
+    asks = Caller(agent_type="tests", organisation_id=organisation.id)
+    for number, calls in ((4111111111111111, 1), (5555555555554444, 0)):  # from the cache
+        asked = prompt(f"Repeat {json.dumps({'n': number})}.", schema=schema)
+        answer = client.ask(asked, caller=asks)
+        assert (answer.data, answer.calls) == ({"card": number}, calls)
+        assert str(number) not in json.dumps(endpoint.requests)
+
+
+@pytest.mark.django_db
 def test_a_repair_tells_the_model_no_value(endpoint: Endpoint, settings: Settings) -> None:
     settings.AI_REPAIRS = 1
     schema = {"type": "object", "properties": {"n": {"enum": ["one"]}}, "required": ["n"]}

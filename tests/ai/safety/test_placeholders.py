@@ -71,3 +71,53 @@ def test_values_are_concealed_again() -> None:
     names.name(Kind.EMAIL, "a@example.org")
     names.name(Kind.EMAIL, "aa@example.org")
     assert names.conceal("'aa@example.org' is no date") == "'[EMAIL_2]' is no date"
+
+
+CARD = 4111111111111111
+NUMBER = {"type": "integer"}
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "data", "restored"),
+    [
+        (NUMBER, "[CARD_1]", CARD),
+        ({"type": ["number", "null"]}, "[card 1]", CARD),
+        ({"type": ["number", "string"]}, "[CARD_1]", str(CARD)),
+        (None, "[CARD_1]", str(CARD)),
+        ({}, "[CARD_1]", str(CARD)),
+        ({"properties": {"n": NUMBER}}, {"n": "[CARD_1]", "m": "[CARD_1]"}, {"n": CARD, "m": str(CARD)}),
+        ({"additionalProperties": NUMBER}, {"[CARD_1]": "[CARD_1]"}, {str(CARD): CARD}),
+        ({"items": NUMBER}, ["[CARD_1]", 2], [CARD, 2]),
+        ({"prefixItems": [TEXT, NUMBER], "items": TEXT}, ["[CARD_1]"] * 3, [str(CARD), CARD, str(CARD)]),
+        ({"anyOf": [NUMBER, {"type": "null"}]}, "[CARD_1]", CARD),
+        ({"anyOf": [NUMBER, TEXT]}, "[CARD_1]", str(CARD)),
+        ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": NUMBER}}, "[CARD_1]", CARD),
+        ({"$ref": "#"}, "[CARD_1]", str(CARD)),
+        ({"$ref": "#/none"}, "[CARD_1]", str(CARD)),
+        (NUMBER, "Card [CARD_1]", f"Card {CARD}"),
+        (NUMBER, "[CARD_2]", "4111 1111 1111 1111"),
+        (NUMBER, "[CARD_9]", "[CARD_9]"),
+    ],
+)  # fmt: skip
+def test_a_number_comes_back_as_one_where_the_schema_takes_no_text(
+    schema: object, data: object, restored: object
+) -> None:
+    names = Placeholders(())
+    names.name(Kind.CARD, str(CARD))
+    names.name(Kind.CARD, "4111 1111 1111 1111")
+    assert names.restore_data(data, schema=schema) == restored
+
+
+def test_a_number_comes_back_as_one_where_its_placeholder_had_no_quotes() -> None:
+    names = Placeholders(())
+    names.name(Kind.CARD, str(CARD))
+    names.name(Kind.EMAIL, "a@example.org")
+    written = r'{"a": [CARD_1], "b": "[CARD_1]", "c": "say \"[CARD_1]", "d": [[CARD_1]]}'
+    quoted = json.loads(names.quoted(written))
+    assert names.restore_data(quoted) == {
+        "a": CARD, "b": str(CARD), "c": f'say "{CARD}', "d": [CARD],
+    }  # fmt: skip
+    assert json.loads(names.restore_json(written))["a"] == CARD
+    for other in ('{"a": [EMAIL_1]}', '{"a": [CARD_2]}', '{"a": "', "[1]"):
+        assert names.quoted(other) == other

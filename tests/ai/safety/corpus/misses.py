@@ -123,6 +123,10 @@ MISSES: tuple[Miss, ...] = (
     lambda c: f"Aktenzeichen {c.randint(1, 99)} C {c.randint(100, 999)}/{c.randint(10, 26)}.",
     lambda c: f"Serial number {some(c, string.ascii_uppercase + string.digits, 12)}.",
     lambda c: f"Batch {some(c, string.digits, 6)}-{some(c, string.digits, 4)} expires {_date(c)}.",
+    lambda c: "\n".join(_number(c, 7, 9) for _ in range(c.randint(2, 6))),
+    lambda c: "\n".join(some(c, string.digits, 4) for _ in range(c.randint(2, 8))),
+    lambda c: "id;qty\n" + "\n".join(f"{_number(c, 6, 9)};{_number(c, 4, 8)}" for _ in range(4)),
+    lambda c: f"Section {'.'.join(_number(c, 1, 2) for _ in range(c.randint(3, 6)))} applies.",
     lambda c: f"The article {some(c, string.digits, 3)} {some(c, string.digits, 3)} {some(c, string.digits, 3)} is sold out.",
 )  # fmt: skip
 

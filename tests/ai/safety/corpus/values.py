@@ -7,7 +7,7 @@ import json
 import random
 import string
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat
@@ -138,15 +138,22 @@ def iban(chance: random.Random) -> str:
         account += some(chance, characters, int(form[position + 1 : end]))
         position = end
     whole = country + _iban_check(country, account) + account
-    match chance.randrange(5):
+    groups = [whole[n : n + 4] for n in range(0, len(whole), 4)]
+    match chance.randrange(8):
         case 0 | 1:
             return whole
         case 2:
             return whole.lower()
         case 3:
-            return "-".join(whole[n : n + 4] for n in range(0, len(whole), 4))
+            return "-".join(groups)
+        case 4:
+            return ".".join(groups)
+        case 5:
+            return broken(chance, groups, " ")
+        case 6:
+            return broken(chance, [whole[:9], whole[9:]], "")
         case _:
-            return " ".join(whole[n : n + 4] for n in range(0, len(whole), 4))
+            return " ".join(groups)
 
 
 def _iban_check(country: str, account: str) -> str:
@@ -160,12 +167,21 @@ def card(chance: random.Random) -> str:
     prefix = chance.choice(prefixes)
     body = prefix + some(chance, string.digits, length - len(prefix) - 1)
     number = body + luhn_digit(body)
-    separator = chance.choice(("", " ", "-", "\u00a0"))
+    separator = chance.choice(("", " ", "-", "\u00a0", "."))
     parts, start = [], 0
     for size in groups:
         parts.append(number[start : start + size])
         start += size
+    if separator and chance.random() < 0.2:
+        return broken(chance, parts, separator)
     return separator.join(parts)
+
+
+def broken(chance: random.Random, groups: Sequence[str], separator: str) -> str:
+    """Groups of one value, between two of which the line ends."""
+    at = chance.randrange(1, len(groups))
+    end = chance.choice(("\n", "\r\n", " \n", "\n    ", "\n> ", separator + "\n"))
+    return separator.join(groups[:at]) + end + separator.join(groups[at:])
 
 
 def luhn_digit(body: str) -> str:
