@@ -95,6 +95,13 @@ class SpendingSerializer(StrictModelSerializer):
     workflow = serializers.UUIDField(source="workflow_id", allow_null=True)
     user = serializers.UUIDField(source="user_id", allow_null=True)
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
+    limit_usd = serializers.DecimalField(
+        source="holding_usd",
+        max_digits=14,
+        decimal_places=4,
+        allow_null=True,
+        help_text="The smallest hard limit that holds for it now; null where none does.",
+    )
 
     class Meta:
         model = AIBudgetAccount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Self
 
 from ai.budgets.statements import Balance
 from core.errors import Conflict, PlatformError, Problem
@@ -47,6 +48,17 @@ class AIRunBudgetSpent(PlatformError):
 
     code = "ai_run_budget_spent"
     status = 409
+
+    @classmethod
+    def of(cls, limit: Decimal) -> Self:
+        """With the limit, which the definition shows to whoever sees the run. What the run has
+        spent is kept from them, as all figures of budgets are.
+        """
+        return cls(
+            "The run has no money left for this call: its definition allows"
+            f" {limit.normalize():f} US dollars for all of its AI calls. What it has spent, the"
+            " organisation's admins see in the use of its AI budgets."
+        )
 
 
 class BudgetExists(Conflict):

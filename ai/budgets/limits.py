@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Least
 from django.db.models.signals import post_delete, post_save
 
 from ai.budgets import parking
@@ -25,11 +26,18 @@ def budgets_for(user: User) -> QuerySet[AIBudget]:
 
 
 def accounts_for(user: User) -> QuerySet[AIBudgetAccount]:
-    """What the organisations that the user is an admin of have spent."""
+    """What the organisations that the user is an admin of have spent.
+
+    Each with `holding_usd`: the smallest hard limit that holds for it now, as for a reservation.
+    """
     administered = Membership.objects.filter(user=user, role=Role.ADMIN)
+    fits = Q(scope=OuterRef("scope"), period=OuterRef("period"), hard_limit_usd__isnull=False)
+    for name in ("organisation_id", "workflow_id", "user_id"):
+        fits &= Q(**{f"{name}__isnull": True}) | Q(**{name: OuterRef(name)})
+    smallest = AIBudget.objects.filter(fits).order_by("hard_limit_usd").values("hard_limit_usd")[:1]
     return AIBudgetAccount.objects.filter(
         organisation_id__in=administered.values("organisation_id")
-    )
+    ).annotate(holding_usd=Least(Subquery(smallest), "limit_usd"))
 
 
 def create_budget(

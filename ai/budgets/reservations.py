@@ -174,9 +174,14 @@ def reserve(
         left = deadline - time.monotonic()
         if left <= 0 or any(_is_spent(balance, amount) for balance in short):
             metrics.budget_refusals.labels(short[0].scope).inc()
-            if any(b.own is not None and b.counted + amount > b.own for b in short):
-                # A run's definition never changes: there is nothing to wait for.
-                raise AIRunBudgetSpent()
+            for balance in short:
+                if balance.own is not None and balance.counted + amount > balance.own:
+                    # A run's definition never changes: there is nothing to wait for.
+                    logger.warning(
+                        "%s: $%s of $%s are spent, and a call may cost $%s",
+                        balance.id, balance.counted, balance.own, amount,
+                    )  # fmt: skip
+                    raise AIRunBudgetSpent.of(balance.own)
             raise AIBudgetExhausted(_told(short[0]), amount=amount, balance=short[0])
         reports.tell(Phase.WAITING_FOR_BUDGET)
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 # nosec B311 # jitter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -102,6 +103,28 @@ def test_usage(cast: Cast) -> None:
     whole = cast.owner.api.get(f"{URL}/usage").json()["results"]
     assert {row["scope"] for row in whole} == {"organisation", "workflow", "user", "run"}
     assert cast.team_mate.api.get(f"{URL}/usage").json()["results"] == []
+
+
+def test_usage_shows_the_limit_that_holds(cast: Cast) -> None:
+    caller = replace(payer(cast.team, user_id=cast.owner.user.id), run_limit_usd=Decimal("0.75"))
+    reserve("0.5", caller).settle(Decimal("0.2"))
+    limit("9", organisation=cast.team)
+    limit("7", by_operator=True)
+    limit("1", scope="user", user=cast.outsider.user, organisation=cast.team)
+    limit("2", scope="user", period="month", user=cast.owner.user, organisation=cast.team)
+    limit("3", scope="run")
+    AIBudget.objects.create(scope="workflow", organisation=cast.team, soft_limit_usd=1)
+    found = cast.owner.api.get(f"{URL}/usage").json()["results"]
+    limits = {(row["period"], row["scope"]): row["limit_usd"] for row in found}
+    assert limits == {
+        ("day", "organisation"): "7.0000",
+        ("day", "workflow"): None,
+        ("day", "user"): None,
+        ("month", "organisation"): None,
+        ("month", "workflow"): None,
+        ("month", "user"): "2.0000",
+        ("run", "run"): "0.7500",
+    }
 
 
 def test_the_admin(cast: Cast) -> None:

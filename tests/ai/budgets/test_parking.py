@@ -158,6 +158,7 @@ def test_a_budget_in_the_definition_fails_the_step_that_it_has_no_room_for(
     document = TWO | {"budget": {"hard_limit_usd": 0.006}}
     run = work(start(document, user=cast.owner.user))
     assert (run.status, run.error_code) == ("failed", "ai_run_budget_spent")
+    assert "allows 0.006 US dollars" in str(run.error_message)
     assert len(endpoint.requests) == 1
     assert figures("run:") == (COST, 0, 0)
     again = work(start(document, user=cast.owner.user))

@@ -168,16 +168,20 @@ def test_every_scope_limits_a_month(team: Organisation, scope: str) -> None:
     assert alert.account_id.startswith(f"month:{scope}:")
 
 
-def test_a_runs_definition_limits_it(team: Organisation) -> None:
+def test_a_runs_definition_limits_it(
+    team: Organisation, caplog: pytest.LogCaptureFixture
+) -> None:
     caller = replace(payer(team), run_limit_usd=D(1))
     reserve("0.6", caller).settle(D("0.6"))
     open_one = reserve("0.3", caller)
     with pytest.raises(AIBudgetExhausted):  # another call may turn out to be cheaper
         reserve("0.2", caller)
     open_one.settle(D("0.3"))
-    with pytest.raises(AIRunBudgetSpent, match="budget of its own definition") as refused:
+    with pytest.raises(AIRunBudgetSpent, match="definition allows 1 US dollars") as refused:
         reserve("0.2", caller)
     assert refused.value.permanent
+    assert "0.9" not in refused.value.message, "what was spent is its admins' to see"
+    assert "$0.9000000000 of $1.0000 are spent, and a call may cost $0.2" in caplog.text
     limit("5", scope="run")  # raises nothing that a definition says
     with pytest.raises(AIRunBudgetSpent):
         reserve("0.2", caller)
