@@ -159,6 +159,13 @@ class AIToolLimit(AIError):
     another_model = False  # the rounds are spent
 
 
+class AIAnswersRejected(PlatformError):
+    """The reviewer has rejected every answer of the model."""
+
+    code = "ai_answers_rejected"
+    status = 409
+
+
 class TooManyStreams(PlatformError):
     """You watch as many runs as one account may at once."""
 

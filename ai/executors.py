@@ -83,6 +83,7 @@ class AIGeneratedExecutor(WorkflowStepExecutor):
     ) -> StepResult:
         """The answer waits for a person's verdict."""
         rejected = verdicts.rejections(context)
+        verdicts.refuse_further(step, rejected)
         prompt = verdicts.told(step.config["prompt"], rejected)
         answer = self.ask(replace(step, config={**step.config, "prompt": prompt}), caller=caller)
         output = self.output(step, answer)

@@ -1,7 +1,8 @@
 """A person's verdict on a model's answer: accept it, edit and accept it, or send the step back.
 
 The answer waits in the step's `waiting_data`. A step that is sent back keeps there what was said of
-its answers, and its next attempt tells the model.
+its answers, and its next attempt tells the model. After `max_rejections` rejections one more fails
+the step.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from uuid import UUID
 from django.db.models import Count, Q, Sum
 
 from ai.calls import Answer
+from ai.errors import AIAnswersRejected
 from ai.models import AIStepExecution
 from ai.safety.marking import Marked
 from core.errors import Problem
@@ -61,6 +63,15 @@ def kept(step: WorkflowStep, context: WorkflowContext) -> JsonObject:
     return {"rejected": rejections(context)} if is_reviewed(step) else {}
 
 
+def refuse_further(step: WorkflowStep, rejected: Sequence[JsonObject]) -> None:
+    """Raises AIAnswersRejected where the model is not asked once more."""
+    if len(rejected) > (most := _most(step)):
+        raise AIAnswersRejected(
+            f"The reviewer has rejected {len(rejected)} answers; after {most} (max_rejections) the"
+            " model is not asked again."
+        )
+
+
 def told(prompt: str, rejected: Sequence[JsonObject]) -> str:
     """The prompt with what was said of earlier answers; only the last is shown again, as data."""
     if not rejected:
@@ -83,9 +94,12 @@ def question(
 ) -> WaitingFor:
     """What the step waits for, with the model's answer in its details."""
     review = step.config["review"] if isinstance(step.config["review"], dict) else {}
-    choices = [("accept", "Accept the answer"), ("edit", "Accept it as edited")]
-    if len(rejected) < review.get("max_rejections", MAX_REJECTIONS):
-        choices.append(("reject", "Reject it and ask again"))
+    last = len(rejected) >= _most(step)
+    choices = [
+        ("accept", "Accept the answer"),
+        ("edit", "Accept it as edited"),
+        ("reject", "Reject it: the step fails" if last else "Reject it and ask again"),
+    ]
     key, edited = _edited(step)
     return WaitingFor(
         kind="person",
@@ -101,7 +115,7 @@ def question(
                 "comment": {
                     "type": "string",
                     "maxLength": MAX_COMMENT,
-                    "description": "Needed to reject: the model is told.",
+                    "description": "Needed to reject: the model is told why.",
                 },
                 key: edited,
             },
@@ -174,6 +188,13 @@ def _asked(context: WorkflowContext) -> JsonObject:
     asked: JsonObject = (found.waiting_data if found else None) or {}
     details: JsonObject = asked.get("details", {})
     return details
+
+
+def _most(step: WorkflowStep) -> int:
+    """How many rejections the model is asked again after."""
+    review = step.config["review"] if isinstance(step.config["review"], dict) else {}
+    most: int = review.get("max_rejections", MAX_REJECTIONS)
+    return most
 
 
 def _edited(step: WorkflowStep) -> tuple[str, JsonObject]:

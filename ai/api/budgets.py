@@ -97,6 +97,7 @@ class SpendingSerializer(StrictModelSerializer):
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
     limit_usd = serializers.DecimalField(
         source="holding_usd",
+        read_only=True,
         max_digits=14,
         decimal_places=4,
         allow_null=True,

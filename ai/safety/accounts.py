@@ -76,7 +76,8 @@ def ibans(text: str) -> Iterator[Finding]:
 
 
 def _taken(text: str, start: int, length: int) -> tuple[str, int]:
-    """So many letters and digits, single gaps between them, and where they end; "": there are not.
+    """So many letters and digits, single gaps between them, and where they end; "" if there are
+    fewer.
     """
     number, position = "", start
     while len(number) < length:

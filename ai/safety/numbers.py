@@ -1,4 +1,4 @@
-"""Where a JSON Schema wants a number: a placeholder, which is a string, is one again there. Pure."""
+"""Where a JSON Schema wants a number: there a placeholder, a string, is one again. Pure."""
 
 from __future__ import annotations
 

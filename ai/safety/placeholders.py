@@ -103,7 +103,8 @@ class Placeholders:
         bare = text.startswith(_BARE)
         text = text.removeprefix(_BARE)
         restored = self.restore(text)
-        if restored == text or not (bare or _PLACEHOLDER.fullmatch(text) and place.takes_number()):
+        alone = _PLACEHOLDER.fullmatch(text) is not None
+        if restored == text or not (bare or (alone and place.takes_number())):
             return restored
         number = as_number(restored)
         return restored if number is None else number

@@ -127,8 +127,6 @@ def test_rejections_go_back_to_the_model_and_are_bounded(endpoint: Endpoint, use
     assert sent[2].endswith("- Look at the weather\n- And at the news")
     assert '{"mood": "bad"}' in sent[2]
     assert '{"mood": "good"}' not in sent[2], "the last answer alone is shown again"
-    with pytest.raises(InvalidInput):
-        answer(run, user, choice="reject", comment="Again")
     run = answer(run, user, choice="accept")
     row = run.steps.get(step_id="judge")
     assert row.output_data["verdict"]["rejections"] == 2
@@ -140,6 +138,49 @@ def test_rejections_go_back_to_the_model_and_are_bounded(endpoint: Endpoint, use
     assert back == [str(user.id)] * 2
     status, steps = history.replay(events)
     assert (status, steps["judge", ""]) == ("completed", "completed")
+
+
+def labels(run: WorkflowExecution) -> dict[str, str]:
+    choices = waiting(run)["form"]["properties"]["choice"]["oneOf"]
+    return {each["const"]: each["title"] for each in choices}
+
+
+@pytest.mark.parametrize(
+    ("review", "most"), [({"max_rejections": 1}, 1), ({"max_rejections": 0}, 0)]
+)
+def test_one_rejection_more_than_the_step_takes_fails_it(
+    endpoint: Endpoint, user: User, review: dict[str, Any], most: int
+) -> None:
+    run = work(start(reviewed(schema=None, review=review), user=user))
+    for _ in range(most):
+        assert labels(run)["reject"] == "Reject it and ask again"
+        run = answer(run, user, choice="reject", comment="No")
+    assert labels(run)["reject"] == "Reject it: the step fails"
+    with pytest.raises(InvalidInput):
+        answer(run, user, choice="reject")
+    run = answer(run, user, choice="reject", comment="Never")
+    assert (run.status, run.error_code) == ("failed", "ai_answers_rejected")
+    row = run.steps.get(step_id="judge")
+    assert (row.status, row.error_code) == ("failed", "ai_answers_rejected")
+    assert f"after {most} (max_rejections)" in str(row.error_message)
+    assert "Never" not in str(row.error_message)
+    assert len(endpoint.requests) == most + 1, "no call more"
+    events = list(ExecutionEvent.objects.filter(execution=run).order_by("id"))
+    assert history.replay(events)[0] == "failed"
+
+    assert WorkflowEngine().retry_workflow(run.id)
+    run = work(run)
+    assert waiting(run)["details"]["rejected"] == []
+    assert answer(run, user, choice="accept").status == "completed"
+
+
+def test_rejected_answers_need_not_fail_the_run(endpoint: Endpoint, user: User) -> None:
+    document = reviewed(schema=None, review={"max_rejections": 0}, on_error="continue")
+    run = answer(work(start(document, user=user)), user, choice="reject", comment="No")
+    assert run.status == "completed"
+    output = run.steps.get(step_id="judge").output_data
+    assert output["error"]["code"] == "ai_answers_rejected"
+    assert len(endpoint.requests) == 1
 
 
 def test_a_step_is_sent_back_once(endpoint: Endpoint, user: User) -> None:

@@ -168,9 +168,7 @@ def test_every_scope_limits_a_month(team: Organisation, scope: str) -> None:
     assert alert.account_id.startswith(f"month:{scope}:")
 
 
-def test_a_runs_definition_limits_it(
-    team: Organisation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_runs_definition_limits_it(team: Organisation, caplog: pytest.LogCaptureFixture) -> None:
     caller = replace(payer(team), run_limit_usd=D(1))
     reserve("0.6", caller).settle(D("0.6"))
     open_one = reserve("0.3", caller)
