@@ -20,6 +20,7 @@ from core.errors import Problem
 from core.json import JsonObject
 from engine import definitions, registry
 from engine.definition import InvalidDefinition
+from engine.schedules import check_cron
 
 MAX_ATTEMPTS = 3
 """Drafts that a model is asked for: the first and its repairs."""
@@ -171,11 +172,12 @@ class AIWorkflowGenerator:
             document = _document(found, requirements, examples)
             problems = self._validate_workflow(document, requirements, library)
             if not problems:
+                schedule, refused = _schedule(found)
                 return Draft(
                     definition=document,
                     explanations=[_explanation(step) for step in found["steps"]],
-                    not_covered=found["not_covered"],
-                    schedule=found.get("schedule", ""),
+                    not_covered=[*found["not_covered"], *refused],
+                    schedule=schedule,
                     analysis={k: v for k, v in structure.items() if k != "patterns"},
                     examples=[example.name for example in examples],
                     patterns=structure["patterns"],
@@ -243,6 +245,14 @@ def _document(found: JsonObject, requirements: Requirements, examples: list[Exam
     if found.get("outputs"):
         document["outputs"] = found["outputs"]
     return document
+
+
+def _schedule(found: JsonObject) -> tuple[str, list[JsonObject]]:
+    """The cron that the answer suggests; where no schedule could have it, what is not covered."""
+    cron: str = found.get("schedule", "").strip()
+    if not cron or (message := check_cron(cron)) is None:
+        return cron, []
+    return "", [{"requirement": f"Schedule: {cron}", "reason": message}]
 
 
 def _step(raw: Mapping[str, Any], requirements: Requirements) -> JsonObject:

@@ -143,6 +143,30 @@ def test_a_model_repairs_its_draft(cast: Cast, endpoint: Endpoint) -> None:
     assert AIWorkflowGeneration.objects.get().ai_model == "gpt-4o-mini-2024-07-18"
 
 
+@pytest.mark.parametrize(
+    ("schedule", "suggested", "reason"),
+    [
+        (" 0 9 * * 1 ", "0 9 * * 1", ""),
+        ("", "", ""),
+        ("every Monday at nine", "", "five fields"),
+        ("0 9 * * 1 *", "", "five fields"),
+        ("0 25 * * 1", "", "Not a cron expression"),
+    ],
+)
+def test_a_schedule_is_suggested_that_can_be_made(
+    cast: Cast, endpoint: Endpoint, schedule: str, suggested: str, reason: str
+) -> None:
+    endpoint.answers = [said(ANALYSIS), said(drafted("inputs.n * 2") | {"schedule": schedule})]
+    answer = post(cast, requirements="Double the number n.")
+    assert answer.status_code == 201, answer.content
+    body = answer.json()
+    assert body["suggested_schedule"] == suggested
+    assert len(body["not_covered"]) == bool(reason)
+    for each in body["not_covered"]:
+        assert each["requirement"] == f"Schedule: {schedule}"
+        assert reason in each["reason"]
+
+
 def test_repairs_are_bounded(cast: Cast, endpoint: Endpoint) -> None:
     endpoint.answers = [said(ANALYSIS), said(drafted("nothing.there"))]
     answer = post(cast, requirements="Double the number n.")
