@@ -69,7 +69,9 @@ class AIPerformanceTest(TransactionTestCase):
         max_latency_seconds: within which 95 % of the calls of a model are answered.
         max_tokens_per_run: of prompts and answers together.
         concurrency: how many runs go on at once.
-        max_slowdown: how much longer a run may take among them than alone.
+        max_slowdown: how many times as long a run may take among them as alone.
+        slowdown_allowance_seconds: what it may take beside that: where an endpoint answers at once,
+            a run is the platform's own work, for which all of them share one processor.
         max_failed_share: of runs that fail, and of calls.
         use_cache: whether answers that are kept count.
     """
@@ -81,6 +83,7 @@ class AIPerformanceTest(TransactionTestCase):
     max_tokens_per_run: ClassVar[int] = 4_000
     concurrency: ClassVar[int] = 10
     max_slowdown: ClassVar[float] = 3.0
+    slowdown_allowance_seconds: ClassVar[float] = 2.0
     max_failed_share: ClassVar[float] = 0.0
     use_cache: ClassVar[bool] = False
 
@@ -124,13 +127,18 @@ class AIPerformanceTest(TransactionTestCase):
         together = self.measure(runs=self.concurrency, at_once=self.concurrency)
         self.check_failures([*alone, *together])
         slowest = max(one.seconds for one in together)
-        allowed = self.max_slowdown * alone[0].seconds
+        allowed = self.allowed_seconds(alone[0].seconds)
         self.assertLessEqual(
             slowest,
             allowed,
             f"among {self.concurrency} runs at once one took {slowest:.2f} s, alone"
-            f" {alone[0].seconds:.2f} s; at most {self.max_slowdown:g} times as long is allowed",
+            f" {alone[0].seconds:.2f} s; at most {self.max_slowdown:g} times as long and"
+            f" {self.slowdown_allowance_seconds:g} s are allowed",
         )
+
+    def allowed_seconds(self, alone: float) -> float:
+        """How long a run may take among others that takes so long alone."""
+        return self.max_slowdown * alone + self.slowdown_allowance_seconds
 
     def measure(self, *, runs: int, at_once: int = 1) -> list[Measured]:
         """Carries out so many runs and tells what each took."""

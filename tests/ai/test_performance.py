@@ -64,7 +64,11 @@ def test_what_keeps_within_its_thresholds_passes(
     [
         ("test_llm_latency", {"max_latency_seconds": 0.0}, "95 % of 3 calls took up to"),
         ("test_token_optimization", {"max_tokens_per_run": 1499}, "a run took 1,500 tokens"),
-        ("test_concurrent_requests", {"max_slowdown": 0.0}, "among 4 runs at once one took"),
+        (
+            "test_concurrent_requests",
+            {"max_slowdown": 0.0, "slowdown_allowance_seconds": 0.0},
+            "among 4 runs at once one took",
+        ),
         ("test_llm_latency", {"definition": {}}, "skipped: no definition was given"),
     ],
 )
@@ -72,6 +76,21 @@ def test_what_does_not_fails(
     method: str, thresholds: dict[str, Any], told: str, endpoint: Endpoint
 ) -> None:
     assert told in outcome(method, **thresholds)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "alone", "allowed"),
+    [
+        ({}, 0.01, 2.03),  # 3 x 0.01 + 2: of an endpoint that answers at once
+        ({}, 10.0, 32.0),
+        ({"max_slowdown": 1.5, "slowdown_allowance_seconds": 0.0}, 2.0, 3.0),
+    ],
+)
+def test_how_long_a_run_may_take_among_others(
+    thresholds: dict[str, float], alone: float, allowed: float
+) -> None:
+    case = type("TestComments", (performance.AIPerformanceTest,), thresholds)("test_llm_latency")
+    assert case.allowed_seconds(alone) == pytest.approx(allowed)
 
 
 def test_failures_fail_every_test(endpoint: Endpoint) -> None:
