@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from functools import lru_cache
 
 from django.conf import settings
 from genai_prices import Usage, calc_price
@@ -24,12 +25,14 @@ def cost_usd(
 ) -> Decimal | None:
     """The price in US dollars; None, with a warning, where model, endpoint or usage is not known.
 
+    Each model is warned of once in each process: every call's row says whether its cost is known.
+
     Args:
         model: as the answer names it; asked: as the request did.
         endpoint, cached_tokens: as those of `price_usd`.
     """
     if prompt_tokens is None or completion_tokens is None:
-        logger.warning("The cost of a call of %r is not known: no usage was reported", model)
+        _warn_once("The cost of calls of %r is not known: no usage is reported", model)
         return None
     price = price_usd(
         model=model,
@@ -40,7 +43,7 @@ def cost_usd(
         cached_tokens=cached_tokens,
     )
     if price is None:
-        logger.warning("The cost of a call of %r at %s is not known: no price", model, endpoint)
+        _warn_once("The cost of calls of %r at %s is not known: no price", model, endpoint)
     return price
 
 
@@ -78,3 +81,8 @@ def price_usd(
         return calc_price(usage, model_ref=model, provider_api_url=endpoint).total_price
     except (LookupError, ValueError):
         return None
+
+
+@lru_cache(maxsize=1_000)
+def _warn_once(message: str, *names: str) -> None:
+    logger.warning(message, *names)

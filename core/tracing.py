@@ -23,9 +23,11 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 from opentelemetry.util.types import AttributeValue
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_NAME = "workflow-platform"
 _SPAN_IDS = 2**64
 _making = threading.Lock()
 # What the span that is being made is to be called; the SDK asks nobody but its generator of ids.
@@ -126,7 +128,17 @@ def provider(pid: int) -> TracerProvider:
 
     from core.trace_ids import RunIds, RunSampler
 
-    made = TracerProvider(id_generator=RunIds())  # its name: OTEL_SERVICE_NAME
+    made = TracerProvider(id_generator=RunIds(), resource=_resource())
     made.sampler = RunSampler(made.sampler)  # OTEL_TRACES_SAMPLER
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return made
+
+
+def _resource() -> Resource:
+    """Who traces: OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES, else the platform."""
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+
+    given = Resource.create()
+    if not str(given.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        return given
+    return Resource.create({SERVICE_NAME: _NAME})

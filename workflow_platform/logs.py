@@ -28,3 +28,23 @@ class ForeignHosts(logging.Filter):
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.exc_info = record.exc_text = record.stack_info = None
         return True
+
+
+class FailedExports(logging.Filter):
+    """Lets through that traces are not taken once in ten minutes, in one line: exports go on every
+    few seconds, and a collector that is away is no failure of the platform.
+    """
+
+    def __init__(self, name: str = "", *, seconds: float = 600.0) -> None:
+        super().__init__(name)
+        self._seconds = seconds
+        self._quiet_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR and record.name.startswith("opentelemetry.exporter"):
+            return False  # it tries again by itself
+        if record.created < self._quiet_until:
+            return False
+        self._quiet_until = record.created + self._seconds
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True

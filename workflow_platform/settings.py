@@ -350,13 +350,18 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "filters": {"foreign_hosts": {"()": "workflow_platform.logs.ForeignHosts"}},
+    "filters": {
+        "foreign_hosts": {"()": "workflow_platform.logs.ForeignHosts"},
+        "failed_exports": {"()": "workflow_platform.logs.FailedExports"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
         "axes": {"level": "WARNING"},
+        "opentelemetry.exporter.otlp.proto.grpc.exporter": {"filters": ["failed_exports"]},
+        "opentelemetry.sdk._shared_internal": {"filters": ["failed_exports"]},
         "httpx2": {"level": "WARNING"},  # each call of a model is a row already
     },
 }

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from pytest_django import Settings
 
+from ai import pricing
 from ai.pricing import cost_usd
 
 OPENAI = "https://api.openai.com/v1"
@@ -33,6 +34,7 @@ def test_a_price_is_known_or_none(
     cost: str | None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    pricing._warn_once.cache_clear()
     prompt, answer, cached = tokens
     with caplog.at_level(logging.WARNING):
         found = cost_usd(
@@ -44,6 +46,15 @@ def test_a_price_is_known_or_none(
         )
     assert found == (None if cost is None else Decimal(cost))
     assert bool(caplog.records) == (cost is None)
+
+
+def test_each_model_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    pricing._warn_once.cache_clear()
+    for model in ("one", "two", "one", "one"):
+        for tokens in (1, None):
+            cost_usd(model=model, endpoint=OPENAI, prompt_tokens=tokens, completion_tokens=1)
+    said = [(record.levelname, "no price" in record.getMessage()) for record in caplog.records]
+    assert said == [("WARNING", True), ("WARNING", False)] * 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -14,6 +15,7 @@ from core import tracing
 from core.ids import uuid7
 from tests.ai.endpoint import Endpoint, completion
 from tests.support.traces import Collector, attributes, spans
+from workflow_platform.logs import FailedExports
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +74,66 @@ def test_without_a_collector_nothing_is_traced(
     client.ask(client.new_prompt("x", timeout=5.0), caller=Caller(agent_type="tests"))
     assert "traceparent" not in endpoint.headers[0]
     assert tracing.provider.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "workflow-platform"),
+        ({"OTEL_SERVICE_NAME": "ours"}, "ours"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=theirs,team=a"}, "theirs"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=a"}, "workflow-platform"),
+    ],
+)
+def test_the_service_has_a_name(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], name: str
+) -> None:
+    for variable in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    resource = tracing._resource()
+    assert resource.attributes["service.name"] == name
+    assert ("team" in resource.attributes) == ("team=a" in str(given))
+
+
+def test_a_collector_that_is_away_is_logged_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    for each in _export_filters():
+        monkeypatch.setattr(each, "_quiet_until", 0.0)
+    tracing.provider.cache_clear()
+    for _ in range(3):
+        tracing.begin("x", attributes={}).end()
+        tracing.provider(os.getpid()).force_flush()
+    tracing.close()
+    tracing.provider.cache_clear()
+    said = [each for each in caplog.records if each.name.startswith("opentelemetry")]
+    assert [each.getMessage()[:25] for each in said] == ["Failed to export traces t"]
+    assert said[0].exc_info is None
+
+
+def test_an_exporter_that_breaks_logs_no_traceback_each_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for each in _export_filters():
+        monkeypatch.setattr(each, "_quiet_until", 0.0)
+    logger = logging.getLogger("opentelemetry.sdk._shared_internal")
+    for number in range(3):
+        try:
+            raise ValueError
+        except ValueError:
+            logger.exception("Exception while exporting %s", number)
+    assert [each.getMessage() for each in caplog.records] == ["Exception while exporting 0"]
+    assert caplog.records[0].exc_info is None
+
+
+def _export_filters() -> list[FailedExports]:
+    names = "opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal"
+    filters = [each for name in names for each in logging.getLogger(name).filters]
+    return [each for each in filters if isinstance(each, FailedExports)]
 
 
 def test_a_collector_that_is_away_fails_no_call(
