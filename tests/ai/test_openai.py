@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -177,10 +176,10 @@ def test_how_an_answer_ended(endpoint: Endpoint, body: Any, finish: str, text: s
 @pytest.mark.parametrize("misbehaviour", ["slow", "drip"])
 def test_the_whole_answer_must_come_in_time(endpoint: Endpoint, misbehaviour: str) -> None:
     endpoint.answers = [(200, misbehaviour)]
-    started = time.monotonic()
+    # Neither ends in a time-out by itself: the one would be cut, the other never ends.
     with pytest.raises(errors.AITimeout):
         ask(endpoint, replace(PROMPT, timeout=0.4))
-    assert time.monotonic() - started < 2
+    assert len(endpoint.requests) == 1
 
 
 def test_nobody_listens() -> None:
