@@ -18,7 +18,12 @@ Opening = tuple[str, list[str] | None]
 
 
 class Assembly:
-    """Builds the steps in order. `open`: where the next one is hung up."""
+    """Builds the steps in order.
+
+    Attributes:
+        open: where the next one is hung up.
+        whole: ids of the steps that come of the whole text, not of single sentences.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -28,6 +33,7 @@ class Assembly:
         self.places: dict[str, str] = {}
         self.inputs: JsonObject = {}
         self.materials: list[tuple[str, str]] = []
+        self.whole: set[str] = set()
 
     def build(self) -> JsonObject:
         """The definition without its head, and the explanations of its steps."""
@@ -57,12 +63,18 @@ class Assembly:
         step_type: str,
         config: JsonObject,
         *,
-        said: str,
         why: str,
+        said: str = "",
         at: Sequence[Opening] | None = None,
     ) -> str:
-        """Adds a step behind the open ends (or `at` others), which it closes."""
+        """Adds a step behind the open ends (or `at` others), which it closes.
+
+        Args:
+            said: the sentences that ask for it; none: the whole text does.
+        """
         step_id = self._free(slug(step_id))
+        if not said:
+            self.whole.add(step_id)
         openings = self.open if at is None else list(at)
         for _, then in openings:
             if then is not None and step_id not in then:
@@ -75,7 +87,7 @@ class Assembly:
                 "description": why,
                 "config": config,
                 "dependencies": list(dict.fromkeys(step for step, _ in openings)),
-                "ai_prompt": said[:2_000],
+                "ai_prompt": (said or self.plan.title)[:2_000],
             }
         )
         if at is None:
@@ -114,14 +126,14 @@ class Assembly:
         if given and plan.by_form:
             step = self.add(
                 "form", "Fill in the form", "DATA_COLLECTION", configs.form(plan.title, given),
-                said=plan.title, why="The text asks for a form: a person fills it in.",
+                why="The text asks for a form: a person fills it in.",
             )  # fmt: skip
             self._given(given, step)
         elif given:
             self.inputs |= {f.name: f.schema for f in given}
             step = self.add(
                 "collect", "Take the data", "DATA_COLLECTION", configs.collect(given),
-                said=plan.title, why="The values that the text names are given when a run starts.",
+                why="The values that the text names are given when a run starts.",
             )  # fmt: skip
             self._given(given, step)
         if plan.table:
@@ -145,7 +157,7 @@ class Assembly:
         }  # fmt: skip
         step = self.add(
             "read_file", "Read the CSV", "DATA_COLLECTION", configs.csv(name, columns),
-            said=self.plan.title, why="The data is a CSV: its columns and their types.",
+            why="The data is a CSV: its columns and their types.",
         )  # fmt: skip
         self._rows(step)
 
@@ -214,8 +226,7 @@ class Assembly:
             output = {f.name: configs.formula(f, self.place) for f in now}
             step = self.add(
                 "calculate", "Calculate " + ", ".join(f.said for f in now)[:180], "TRANSFORM",
-                {"output": output}, said="; ".join(f.said for f in now),
-                why="Computes what the text describes: "
+                {"output": output}, why="Computes what the text describes: "
                 + "; ".join(f"{name} = {source}" for name, source in output.items()),
             )  # fmt: skip
             for formula in now:
@@ -227,7 +238,7 @@ class Assembly:
     def _task(self, task: Task) -> str:
         step = self.add(
             task.name, label(task.said)[:120], "AI_GENERATED", configs.task(task, self.materials),
-            said=task.said, why="The text gives this to AI: a model sees the task and the data.",
+            said=task.asked, why="The text gives this to AI: a model sees the task and the data.",
         )  # fmt: skip
         output = f"steps.{step}.output"
         if task.options:
@@ -323,12 +334,12 @@ class Assembly:
             self.add(
                 "accepted" if rejects else "finished", "Finished" if not rejects else "Let through",
                 "TRANSFORM", configs.outcome("accepted" if rejects else "finished", self.materials),
-                said=self.plan.title, why="Says how the run ended, with the figures.",
+                why="Says how the run ended, with the figures.",
             )  # fmt: skip
         if rejects:
             self.add(
                 "turned_down", "Turned down", "TRANSFORM", configs.outcome("turned down", self.materials),
-                said=self.plan.title, why="Says how the run ended: it was turned down.", at=self.rejected,
+                why="Says how the run ended: it was turned down.", at=self.rejected,
             )  # fmt: skip
 
 

@@ -17,8 +17,10 @@ _USING = re.compile(
 )
 
 
-def calls(sentence: str, urls: Sequence[str], columns: Sequence[Field]) -> list[Call]:
-    """The calls that one sentence (or a part of it) asks for, in order."""
+def calls(
+    sentence: str, urls: Sequence[str], columns: Sequence[Field], *, asked: str
+) -> list[Call]:
+    """The calls that one sentence (or a part of it) asks for, in order. `asked`: all of it."""
     found = []
     start = 0
     for place in _URL.finditer(sentence):
@@ -37,7 +39,7 @@ def calls(sentence: str, urls: Sequence[str], columns: Sequence[Field]) -> list[
                 url=url,
                 method=method or ("GET" if reads else "POST"),
                 reads=reads,
-                said=sentence,
+                said=asked,
                 status=status and not table,
                 format="csv" if reads and table and columns else "text" if table else "json",
                 columns=tuple(columns) if table else (),

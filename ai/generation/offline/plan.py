@@ -26,9 +26,15 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """Something that a language model does. `options`: it chooses one; `parts`: it finds these."""
+    """Something that a language model does.
+
+    Attributes:
+        said: its task; asked: the sentence that gives it.
+        options: it chooses one of these; parts: it finds these.
+    """
 
     said: str
+    asked: str
     name: str
     options: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()

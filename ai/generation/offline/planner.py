@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai.generation.offline import reading, verdict
+from ai.generation.offline import accounting, reading, verdict
 from ai.generation.offline.assembly import Assembly
 from ai.generation.offline.plan import Plan, Route
 from core.json import JsonObject
@@ -29,10 +29,18 @@ def analyse(requirement: str) -> JsonObject:
 def draft(requirement: str) -> JsonObject:
     """A definition's parts with explanations, as `ai.generation.schemas.DRAFT` has them."""
     text, plan = reading.read(requirement)
-    built = Assembly(plan).build()
-    steps = [
-        {**step, "explanation": step["description"], "ai_prompt": text.shown(step["ai_prompt"])}
-        for step in built["steps"]
+    assembly = Assembly(plan)
+    built = assembly.build()
+    steps = [{**step, "explanation": step["description"]} for step in built["steps"]]
+    schedule = plan.schedule or ""
+    unmet = [
+        *plan.unmet,
+        *(
+            (item.clause, item.reason)
+            for item in accounting.lost(
+                text, steps, name=plan.title, whole=assembly.whole, schedule=schedule
+            )
+        ),
     ]
     return {
         "name": plan.title[:255],
@@ -40,9 +48,9 @@ def draft(requirement: str) -> JsonObject:
         "category": "",
         "inputs": built["inputs"],
         "steps": steps,
-        "schedule": plan.schedule or "",
+        "schedule": schedule,
         "not_covered": [
-            {"requirement": asked, "reason": reason} for asked, reason in dict.fromkeys(plan.unmet)
+            {"requirement": asked, "reason": reason} for asked, reason in dict.fromkeys(unmet)
         ],
     }
 

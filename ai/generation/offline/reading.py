@@ -81,7 +81,7 @@ class _Reader:
         plan = self.plan
         plan.schedule = schedules.cron(" ".join(self.text.sentences))
         for n, sentence in enumerate(self.text.sentences):
-            found = calls.calls(sentence, self.text.urls, plan.columns)
+            found = calls.calls(sentence, self.text.urls, plan.columns, asked=self.text.written(n))
             conditional = re.match(r"\s*(?:if|when|once)\b", sentence, re.I) is not None
             plan.calls += (
                 []
@@ -90,7 +90,7 @@ class _Reader:
             )
             for pattern, reason in vocabulary.UNSUPPORTED:
                 if pattern.search(sentence):
-                    plan.unmet.append((self.text.shown(sentence), reason))
+                    plan.unmet.append((self.text.written(n), reason))
         formulas = Reader(plan.fields, plan.columns)
         computing = {n for n, s in enumerate(self.text.sentences) if formulas.read(s)}
         plan.fields = merged(formulas.fields)
@@ -104,8 +104,8 @@ class _Reader:
                 for item in found.fields
             }
             plan.fields = [item for item in plan.fields if item.name not in results]
-        for sentence in self.masked:
-            plan.tasks += self._tasks(sentence)
+        for n, sentence in enumerate(self.masked):
+            plan.tasks += self._tasks(sentence, self.text.written(n))
         self._texts_for_tasks()
         computed = [Field(name=f.name, said=f.said, kind="number") for f in plan.formulas]
         computed += [
@@ -119,10 +119,10 @@ class _Reader:
         if any(call.status for call in plan.calls):
             self.finder.unknown.append(Field(name="status", said="status", kind="number"))
         for n, sentence in enumerate(self.masked):
-            self._rules(sentence, self.text.sentences[n], computes=n in computing)
+            self._rules(sentence, n, computes=n in computing)
         self._unknown_fields()
 
-    def _tasks(self, sentence: str) -> list[Task]:
+    def _tasks(self, sentence: str, shown: str) -> list[Task]:
         """What a model is to do, in this sentence."""
         pieces = parts(sentence)
         if not any(_is_task(piece) for piece in pieces):
@@ -142,7 +142,12 @@ class _Reader:
         if not options and (extract := vocabulary.EXTRACTING.search(" ".join(pieces[:4]))):
             listed = [field(item) for item in re.split(r",|\band\b", extract["list"])]
             found = tuple(item.name for item in listed if item)
-        return [Task(said=words, name=_task_name(words, options), options=options, parts=found)]
+        return [
+            Task(
+                said=words, name=_task_name(words, options), options=options, parts=found,
+                asked=shown,
+            )
+        ]  # fmt: skip
 
     def _texts_for_tasks(self) -> None:
         """Adds the texts that tasks work on where nothing that is given could be meant."""
@@ -159,22 +164,22 @@ class _Reader:
                 if known is None and not fetched and not later and not plan.columns:
                     plan.fields.append(item)
 
-    def _rules(self, sentence: str, whole: str, *, computes: bool) -> None:
+    def _rules(self, sentence: str, n: int, *, computes: bool) -> None:
         """Conditions, checks and persons of one sentence."""
-        shown = self.text.shown(whole)
+        whole, shown = self.text.sentences[n], self.text.written(n)
         if self._presence(sentence, whole, shown):
             return
         branch: Branch | None = None
         pieces = parts(sentence)
         # `classify it as a, b or c` names the classes and decides nothing.
         classes = any(_is_task(piece) for piece in pieces) and sources.options_of(sentence)
-        for n, piece in enumerate(pieces):
+        for place, piece in enumerate(pieces):
             if classes and not people.deciders(piece):
                 continue
             task = _is_task(piece) and not re.match(r"(?:if|when)\b", piece, re.I)
             condition = None if task and sources.options_of(sentence) else self.finder.find(piece)
             persons = people.deciders(piece)
-            if condition is not None and self._is_check(condition, piece, pieces[n:], persons):
+            if condition is not None and self._is_check(condition, piece, pieces[place:], persons):
                 self._check(condition, piece, shown)
                 continue
             if condition is not None and computes and condition.is_rest:
@@ -186,7 +191,7 @@ class _Reader:
                     branch = self._branch(condition, shown) or branch
             for person in persons:
                 approval = Approval(
-                    role=person.role, choices=people.choices(self._around(pieces, n)), said=shown
+                    role=person.role, choices=people.choices(self._around(pieces, place)), said=shown
                 )
                 self._decided(approval, branch)
             if branch is not None:
@@ -229,7 +234,7 @@ class _Reader:
 
     def _outcome(self, branch: Branch, piece: str, whole: str, *, asked: bool, task: bool) -> None:
         if re.search(r"\bURL\d", piece):
-            found = calls.calls(piece, self.text.urls, ())
+            found = calls.calls(piece, self.text.urls, (), asked=branch.said)
             if not any(call in self.plan.calls for call in found):
                 branch.calls += [call for call in found if not call.reads]
                 if branch.calls:

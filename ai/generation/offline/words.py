@@ -55,10 +55,16 @@ class Text:
     Attributes:
         sentences: in order, each with URLs as `URL0`, `URL1` ... and numbers as digits.
         urls: what these stand for.
+        originals: the sentences as they were written, but for the marks of URLs.
     """
 
     sentences: tuple[str, ...]
     urls: tuple[str, ...]
+    originals: tuple[str, ...] = ()
+
+    def written(self, n: int) -> str:
+        """A sentence as it was written."""
+        return self.shown(self.originals[n])
 
     def shown(self, sentence: str) -> str:
         """A sentence with its URLs."""
@@ -78,18 +84,22 @@ def read(text: str) -> Text:
         return f"URL{len(urls) - 1}"
 
     text = _URL.sub(mask, text)
-    text = re.sub(r"\be-mail", "email", text, flags=re.I)
     text = re.sub(r"\b(?:e\.g|i\.e|etc|approx|no|nr)\.(?=\s+\S)", _without_dot, text, flags=re.I)
-    text = _GROUPED.sub(lambda found: re.sub(r"[ ,']", "", found[0]), text)
-    text = _SUFFIXED.sub(_scaled, text)
-    text = _SPELLED.sub(_digits, text)
-    sentences = []
+    originals = []
     for part in _END.split(text):
         sentence = re.sub(r"\s+", " ", _BULLET.sub("", part).strip().rstrip(".!;").strip())
         # Patterns take more than linear time: nothing that people write is so long.
         pieces = textwrap.wrap(sentence, MAX_SENTENCE, break_on_hyphens=False)
-        sentences += [piece for piece in pieces if _WORD.search(piece)]
-    return Text(tuple(sentences), tuple(urls))
+        originals += [piece for piece in pieces if _WORD.search(piece)]
+    return Text(tuple(map(normal, originals)), tuple(urls), tuple(originals))
+
+
+def normal(sentence: str) -> str:
+    """A sentence with its numbers as digits."""
+    sentence = re.sub(r"\be-mail", "email", sentence, flags=re.I)
+    sentence = _GROUPED.sub(lambda found: re.sub(r"[ ,']", "", found[0]), sentence)
+    sentence = _SUFFIXED.sub(_scaled, sentence)
+    return _SPELLED.sub(_digits, sentence).strip()
 
 
 def _without_dot(found: re.Match[str]) -> str:
