@@ -143,7 +143,9 @@ def _account(
 
 
 def _carrier(step: JsonObject, text: Text, everything: frozenset[int] | None) -> _Carrier:
-    parts = [step["name"], *_texts(step["config"])]
+    parts = list(_texts(step["config"]))
+    if "noted" not in step["config"].get("output", ()):
+        parts.append(step["name"])
     said = " ".join(parts)
     expressions = " ".join(part for part in parts if "!" in part)
     numbers = {float(number) for number in _NUMBER.findall(said)}

@@ -170,7 +170,7 @@ class Assembly:
         if call.status:
             step = self.add(
                 "request", "Ask the other system", "HTTP", configs.request(call, parameter),
-                said=call.said, why=f"Calls {call.url}; its status is looked at, so errors end nothing.",
+                said=call.asked, why=f"Calls {call.url}; its status is looked at, so errors end nothing.",
             )  # fmt: skip
             self.places["status"] = f"steps.{step}.output.status"
             self.places["answer"] = f"steps.{step}.output.body"
@@ -179,7 +179,7 @@ class Assembly:
         wanted = self.plan.fetched
         step = self.add(
             "fetch", "Fetch the data", "DATA_COLLECTION", configs.fetch(call, wanted, parameter),
-            said=call.said, why=f"Reads {call.url}.",
+            said=call.asked, why=f"Reads {call.url}.",
         )  # fmt: skip
         if call.format == "csv":
             self._rows(step)
@@ -325,7 +325,7 @@ class Assembly:
     def _call(self, call: Call) -> None:
         self.add(
             "send", "Send the result", "HTTP", configs.sending(call, self.materials),
-            said=call.said, why=f"Sends what the run has found to {call.url}.",
+            said=call.asked, why=f"Sends what the run has found to {call.url}.",
         )  # fmt: skip
 
     def _ends(self) -> None:
@@ -344,9 +344,17 @@ class Assembly:
 
 
 def _case(condition: Condition) -> str:
+    if condition.said:
+        return condition.said[:200]
+    if condition.joined:
+        links = {"&&": "and", "||": "or"}
+        others = " ".join(f"{links[link]} {_case(other)}" for link, other in condition.joined)
+        return f"{_case(replace(condition, joined=()))} {others}"[:200]
     if condition.options:
         return ("not " if condition.negated else "") + " or ".join(condition.options)
     values: Any = [f"{value:g}" for value in condition.values]
     if condition.operator == "between":
         return f"{values[0]} to {values[1]}"
+    if condition.operator == "outside":
+        return f"not {values[0]} to {values[1]}"
     return f"{condition.operator} {values[0]}"

@@ -11,6 +11,12 @@ from ai.generation.offline.plan import Call
 from ai.generation.offline.words import slug
 
 _URL = re.compile(r"\bURL(\d+)\b")
+# `URL with a POST`; in `fetch it from URL and post it` the method belongs to the next address.
+_METHOD_BEHIND = re.compile(
+    r"\s*\(?(?:,\s*)?(?:by|with|via|using|as)\s+(?:an? |the )?(?:http )?"
+    r"(?:get|post|put|patch|delete|head)\b",
+    re.I,
+)
 _USING = re.compile(
     r"\b(?:using|with|by|for) (?:the |its |their )?(?P<name>[\w' ]{3,40}?)(?= from| of|$|,|\.)",
     re.I,
@@ -27,7 +33,8 @@ def calls(
         before, after = sentence[start : place.start()], sentence[place.end() :]
         start = place.end()
         url = urls[int(place[1])]
-        method = _method(before) or _method(after.split("URL")[0])
+        behind = _METHOD_BEHIND.match(after)
+        method = _method(before) or (_method(behind[0]) if behind else None)
         reads = method in ("GET", "HEAD") or (method is None and _reads(before, after))
         status = reads and method in ("GET", "HEAD")
         table = url.lower().partition("?")[0].endswith(".csv") or "csv" in before.lower()
@@ -39,7 +46,7 @@ def calls(
                 url=url,
                 method=method or ("GET" if reads else "POST"),
                 reads=reads,
-                said=asked,
+                asked=asked,
                 status=status and not table,
                 format="csv" if reads and table and columns else "text" if table else "json",
                 columns=tuple(columns) if table else (),

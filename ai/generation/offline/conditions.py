@@ -5,44 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from ai.generation.offline import vocabulary
-from ai.generation.offline.fields import Field, literal, matching, money
-from ai.generation.offline.words import stem, stems
-
-Operator = Literal["<", "<=", ">", ">=", "==", "!=", "between"]
-
-_N = r"(?:[€$£]|eur |usd |chf )?\s*(\d+(?:\.\d+)?)"
-_COMPARATORS: tuple[tuple[Operator, str], ...] = (
-    ("between", rf"\b(?:between|from) {_N}(?: \w+)? (?:and|to) {_N}"),
-    (">=", rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:more|above|over|higher|up|longer|later|older)\b"),
-    ("<=", rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:less|below|under|fewer|lower|shorter|younger)\b"),
-    (
-        "<=",
-        rf"(?:\b(?:no|not) (?:more|longer|higher|larger|greater|older|later|bigger) than|\bat most|\bup to"
-        rf"|\ba maximum of|\bmaximum(?: of)?|\bnot (?:to )?exceed(?:ing)?|\bnot above|\bnot over|<=|≤"
-        rf"|\bdoes(?: not|n't) exceed|\bwithin) {_N}",
-    ),
-    (
-        ">=",
-        rf"(?:\bat least|\b(?:no|not) (?:less|fewer|lower|shorter|younger|smaller) than|\ba minimum of"
-        rf"|\bminimum(?: of)?|\bnot below|\bnot under|>=|≥|\bfrom) {_N}",
-    ),
-    (
-        ">",
-        rf"(?:\b(?:more|greater|higher|longer|larger|bigger|older|later|worth more|heavier|further) than"
-        rf"|\bover|\babove|\bexceed(?:s|ing|ed)?|\bbeyond|\bpast|\btops?|>) {_N}",
-    ),
-    (
-        "<",
-        rf"(?:\b(?:less|lower|smaller|shorter|fewer|younger|earlier|lighter|cheaper|worth less) than|\bunder"
-        rf"|\bbelow|\bbeneath|<) {_N}",
-    ),
-    ("!=", rf"(?:\b(?:is|are|be)(?: not|n't)|\bnot equal to|!=|\bother than) {_N}"),
-    ("==", rf"(?:\bexactly|\bequals?(?: to)?|\b(?:is|are) precisely|={1, 2}) {_N}"),
+from ai.generation.offline import meanings, vocabulary
+from ai.generation.offline.comparisons import (
+    OPPOSITES,
+    Comparison,
+    Link,
+    Operator,
+    comparisons,
+    joint,
 )
-_COMPILED = [(sign, re.compile(pattern, re.I)) for sign, pattern in _COMPARATORS]
+from ai.generation.offline.fields import Field, literal, matching, money
+from ai.generation.offline.words import slug, stem, stems
+
+_TIMES = re.compile(r"\s*(?:%|percent|per cent)?\s*(?:times|x|of)\s+(?:the|its|their)\b", re.I)
+_MORE = re.compile(r"\s*(?:[\w%€]+\s+)?(?:and|or)\s+(?!then\b)\w", re.I)
+_CASE = re.compile(r"\s*(?:if|when|whenever|unless|where|in case)\b", re.I)
+_ROWS = re.compile(r"\bwhose\b|\brows?\b|\beach line\b", re.I)
+_SPANS_OF_TIME = frozenset("minute hour day week month year".split())
+_OWN = re.compile(r"\b(?:the|its|their|whose)\s+(?P<noun>[a-z]+)(?:\s+(?:is|are|was|gets))?\s*$", re.I)
 _ABOVE_THAT = re.compile(
     r"\b(?:above|over|beyond|more than|higher than|exceed\w*|larger than|greater than) (?:that|this|it)\b",
     re.I,
@@ -80,7 +61,9 @@ class Condition:
         operator: of a number; values: its one or two numbers.
         options: the texts that the subject may be, instead of a comparison.
         negated: the subject is none of them.
+        joined: further conditions, each with how it is joined to those before: all in one way.
         span: where in its sentence it stands.
+        said: its words, where they say it the other way round.
     """
 
     subject: str
@@ -88,7 +71,9 @@ class Condition:
     values: tuple[float, ...] = ()
     options: tuple[str, ...] = ()
     negated: bool = False
+    joined: tuple[tuple[Link, Condition], ...] = ()
     span: tuple[int, int] = (0, 0)
+    said: str = ""
 
     @property
     def is_rest(self) -> bool:
@@ -97,6 +82,12 @@ class Condition:
 
     def expression(self, reference: Callable[[str], str]) -> str:
         """The condition as an expression; `reference`: a subject's place."""
+        found = self._own(reference)
+        for link, other in self.joined:
+            found = f"{found} {link} {other.expression(reference)}"
+        return found
+
+    def _own(self, reference: Callable[[str], str]) -> str:
         place = reference(self.subject)
         if self.options:
             listed = ", ".join(f"'{option}'" for option in self.options)
@@ -105,42 +96,57 @@ class Condition:
         if self.operator == "between":
             low, high = map(literal, self.values)
             return f"{place} >= {low} && {place} <= {high}"
+        if self.operator == "outside":
+            low, high = map(literal, self.values)
+            return f"({place} < {low} || {place} > {high})"
         return f"{place} {self.operator} {literal(self.values[0])}"
 
     def opposite(self) -> Condition:
         """The condition that holds where this one does not."""
-        if self.options:
-            return Condition(subject=self.subject, options=self.options, negated=not self.negated)
-        turned: dict[Operator, Operator] = {
-            "<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "==",
-        }  # fmt: skip
-        return Condition(
-            subject=self.subject, operator=turned.get(self.operator, "!="), values=self.values
+        joined: tuple[tuple[Link, Condition], ...] = tuple(
+            ("||" if link == "&&" else "&&", other.opposite()) for link, other in self.joined
         )
+        if self.options:
+            return replace(self, negated=not self.negated, joined=joined)
+        return replace(self, operator=OPPOSITES[self.operator], joined=joined)
 
 
 class Finder:
-    """Finds conditions; remembers what was spoken of last, to which `it` and `that` refer."""
+    """Finds conditions; remembers what was spoken of last, to which `it` and `that` refer.
 
-    def __init__(self, fields: Sequence[Field], computed: Sequence[Field]) -> None:
+    Attributes:
+        tabular: there are rows, of which a single value is not known.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], computed: Sequence[Field], *, tabular: bool = False
+    ) -> None:
         self.fields = list(fields)
         self.computed = list(computed)
         self.last: str = ""
         self.limit: float | None = None
         self.unknown: list[Field] = []
+        self.tabular = tabular
 
     @property
     def known(self) -> list[Field]:
         return [*self.fields, *self.computed, *self.unknown]
 
     def find(self, chunk: str) -> Condition | None:
-        """The first condition of a part of a sentence."""
-        for sign, pattern in _COMPILED:
-            if found := pattern.search(chunk):
-                values = tuple(float(value) for value in found.groups() if value)
-                subject = self._subject(chunk, found, values)
-                self.last, self.limit = subject, values[-1]
-                return Condition(subject=subject, operator=sign, values=values, span=found.span())
+        """The condition of a part of a sentence: None where there is none, and where there is more
+        than this understands."""
+        condition = self._find(chunk)
+        if condition is None or condition.is_rest or not _CASE.match(chunk):
+            return condition
+        return None if _MORE.match(chunk[condition.span[1] :]) else condition
+
+    def states(self, chunk: str) -> bool:
+        """Whether a part of a sentence states a condition, understood or not."""
+        return bool(_CASE.match(chunk) or comparisons(chunk))
+
+    def _find(self, chunk: str) -> Condition | None:
+        if compared := comparisons(chunk):
+            return self._compared(chunk, compared)
         for pattern, sign in ((_ABOVE_THAT, ">"), (_BELOW_THAT, "<")):
             if (found := pattern.search(chunk)) and self.limit is not None and self.last:
                 return Condition(
@@ -150,7 +156,9 @@ class Finder:
                     span=found.span(),
                 )
         if found := _SIGN.search(chunk):
-            subject = self._subject(chunk, found, ())
+            subject = self._subject(chunk[: found.start()], found[0], chunk[found.end() :])
+            if subject is None:
+                return None
             self.last, self.limit = subject, 0.0
             sign_of: Operator = "<" if found[1].lower() == "negative" else ">"
             return Condition(subject=subject, operator=sign_of, values=(0.0,), span=found.span())
@@ -159,6 +167,40 @@ class Finder:
         if found := _REST.search(chunk):
             return Condition(subject="", span=found.span())
         return self._equal(chunk)
+
+    def _compared(self, chunk: str, compared: Sequence[Comparison]) -> Condition | None:
+        """The comparisons of a part of a sentence as one condition, with the texts beside them."""
+        if self.tabular and _ROWS.search(chunk):
+            return None
+        before, found = (self.last, self.limit), list[Condition]()
+        links: list[Link] = []
+        rest, reached = chunk, 0
+        for item in compared:
+            start, end = item.start, item.found.end()
+            link = joint(chunk[reached:start]) if found else None
+            if found and link is None:
+                return None
+            subject = self._subject(chunk[reached:start], item.found[0], chunk[end:])
+            if subject is None or _TIMES.match(chunk[end:]):
+                self.last, self.limit = before
+                return None
+            links += [link] if link else []
+            self.last, self.limit = subject, item.values[-1]
+            found.append(
+                Condition(
+                    subject=subject, operator=item.operator, values=item.values, span=(start, end)
+                )
+            )
+            rest = rest[:start] + " " * (end - start) + rest[end:]
+            reached = end
+        if beside := self._option(rest) or self._equal(rest):
+            links.append("||" if re.search(r"\bor\b", rest) else "&&")
+            found.append(beside)
+            self.last = found[0].subject
+        if len(set(links)) > 1:
+            return None
+        reach = (min(c.span[0] for c in found), max(c.span[1] for c in found))
+        return replace(found[0], span=reach, joined=tuple(zip(links, found[1:], strict=True)))
 
     def _option(self, chunk: str) -> Condition | None:
         said = {stem(word): n for n, word in enumerate(stems(chunk))}
@@ -169,8 +211,13 @@ class Finder:
                 self.last = item.name
                 if named == ["other"] and not re.search(r"\bothers?\b", chunk, re.I):
                     continue
+                start, end = first.span() if first else (0, 0)
+                turned = re.search(r"(?:\bnot|n't|\bother than)\s+(?:\w+ ){0,2}$", chunk[:start], re.I)
                 return Condition(
-                    subject=item.name, options=tuple(named), span=first.span() if first else (0, 0)
+                    subject=item.name,
+                    options=tuple(named),
+                    negated=turned is not None,
+                    span=(turned.start() if turned else start, end),
                 )
         return None
 
@@ -189,8 +236,8 @@ class Finder:
             span=found.span(),
         )
 
-    def _subject(self, chunk: str, found: re.Match[str], values: tuple[float, ...]) -> str:
-        before, after = chunk[: found.start()], chunk[found.end() :]
+    def _subject(self, before: str, compared: str, after: str) -> str | None:
+        """The name of what is compared, or None where that would be guessed."""
         unit = re.match(r"\s*([A-Za-z%€$£]+)", after)
         word = unit[1].lower() if unit else ""
         near = before.split(",")[-1]
@@ -216,15 +263,19 @@ class Finder:
             and not (set(stems(by_words.said)) & set(stems(near)[-1:]))
         ):
             return by_unit.name
+        spans = stem(word) in _SPANS_OF_TIME
         if by_words is not None:
-            return by_words.name
+            paid = by_words == money([by_words]) and not by_words.unit
+            return None if spans and paid else by_words.name
         if by_unit is not None:
             return by_unit.name
-        if word in vocabulary.MONEY_UNITS or re.search(r"[€$£]", found[0]):
+        if spans and re.match(r"\s*\w+ (?:ago|after|before|later|in advance)\b", after, re.I):
+            return None
+        if word in vocabulary.MONEY_UNITS or re.search(r"[€$£]", compared):
             paid = money(self.computed) or money(self.fields)
             if paid is not None:
                 return paid.name
-        if re.search(r"\bworth\b", f"{near}{found[0]}", re.I) and (paid := money(self.fields)):
+        if re.search(r"\bworth\b", f"{near}{compared}", re.I) and (paid := money(self.fields)):
             return paid.name
         if (
             word in ("years", "year")
@@ -241,6 +292,11 @@ class Finder:
         noun = _own_noun(near)
         if noun and noun in vocabulary.NUMERIC | {"status", "humidity"}:
             return self._make(noun, noun)
+        if spans and numbers and not word.startswith("year"):
+            return None
+        own = _OWN.search(near)
+        if own and not meanings.says_nothing(own["noun"].lower(), "the") and not pronoun:
+            return self._make(slug(own["noun"]), own["noun"])
         if self.computed:
             return self.computed[-1].name
         if pronoun and numbers:
@@ -281,12 +337,3 @@ def _own_noun(before: str) -> str | None:
 
 
 _VERBS = frozenset("is are be has have must get goes if when the it".split())
-
-
-def parts(sentence: str) -> list[str]:
-    """A sentence in pieces, each with one condition at most where its commas allow that."""
-    pieces = re.split(
-        r"(?:\s*[,;]|:(?=\s))\s*(?:and |but |or |then )?|\s+(?=\b(?:otherwise|else|but)\b)|\s+and (?=if\b)|\s+\bwhile\b\s+",
-        sentence,
-    )
-    return [piece.strip() for piece in pieces if piece and piece.strip()]

@@ -111,7 +111,7 @@ def limits(checks: Sequence[Check]) -> dict[str, JsonObject]:
             own.setdefault("minLength", 1)
         elif check.kind == "email":
             own["format"] = "email"
-        elif condition is not None and condition.values:
+        elif condition is not None and condition.values and not condition.joined:
             first, last = condition.values[0], condition.values[-1]
             if check.length and condition.operator in ("==", "between"):
                 own |= {"minLength": int(first), "maxLength": int(last)}

@@ -83,7 +83,7 @@ def field(phrase: str) -> Field | None:
     if found := _UNIT.search(phrase):
         unit = found[0].split()[-1]
         phrase = phrase[: found.start()]
-    said = bare(phrase)
+    said = bare(re.sub(r"^(?:the )?(?:columns?|fields?)(?: named| called)? (?=\w)", "", phrase))
     if re.match(r"(?:text|content|body|wording) of\b", said, re.I):
         said = bare(re.sub(r"^\w+ of\s+", "", said)) + " text"
     shorter = bare(_TAIL.sub("", said)) if not said.lower().startswith("number of") else said

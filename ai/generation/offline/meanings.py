@@ -103,9 +103,9 @@ _LIMIT = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
-def unread(piece: str) -> list[str]:
-    """The negations of a part of a sentence that no recogniser reads."""
-    known = [found.span() for found in _READ.finditer(piece)]
+def unread(piece: str, but: tuple[int, int] = (0, 0)) -> list[str]:
+    """The negations of a part of a sentence that no recogniser reads. `but`: a span that one has."""
+    known = [but, *(found.span() for found in _READ.finditer(piece))]
     if _LIMIT.search(piece):
         known += [found.span() for found in vocabulary.FORBIDDING.finditer(piece)]
     return [

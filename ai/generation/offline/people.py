@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from ai.generation.offline import vocabulary
+from ai.generation.offline import meanings, vocabulary
 from ai.generation.offline.words import bare, stem
 
 _DECIDING = re.compile(vocabulary.DECIDING, re.I)
 _SENDING_TO = re.compile(
     rf"\b{vocabulary.SENDING_TO}\s+(?:to|up to|with|by)\s+(?:an?|the|our)?\s*$", re.I
 )
-_ASKING = re.compile(rf"{vocabulary.ASKING}\s+(?:an?|the|our|their|also|only)?\s*$", re.I)
+_ASKING = re.compile(rf"{vocabulary.ASKING}\s+(?:both )?(?:an?|the|our|their|also|only)?\s*$", re.I)
 _GIVING = re.compile(rf"^\s*(?:\w+ ){{0,1}}{vocabulary.GIVING}\b", re.I)
 _FILLING = re.compile(r"^\s*to (?:fill|enter|provide|state|give|supply|submit)\b", re.I)
+_BESIDE = re.compile(r",?\s*(?:,|(?P<link>and|or|and also))\s+(?:an?|the|our)?\s*(?:also )?", re.I)
+_COUNT = re.compile(r"\b([2-9])\s+(?:\w+\s+)?(?:of (?:the|our)\s+)?$")
+_NOUNS = r"(?P<role>[a-z]{3,}(?: [a-z]{3,})?)"
+_DECIDED = r"(?:approv|decid|confirm|sign|authori[sz]|review|check|releas|handl|grant|countersign)"
+_GRAMMAR = (
+    re.compile(rf"\b{_DECIDED}\w*(?: off)? by (?:the|an?|our) {_NOUNS}(?=$|[,.;]| (?:before|after|first)\b)", re.I),
+    re.compile(
+        rf"\b(?:approval|consent|permission|sign-off|confirmation|signature|authori[sz]ation) (?:of|from|by)"
+        rf" (?:the|an?|our) {_NOUNS}(?=$|[,.;])", re.I
+    ),
+    re.compile(
+        rf"(?:^|, |\bthen )(?:the|an?|our) {_NOUNS} (?:(?:must|has to|have to|needs to|should|shall|will)"
+        rf" )?(?:then |first |also )?{_DECIDED}(?:e|es|s|ed)?\b(?! by)", re.I
+    ),
+    re.compile(rf"\d[^,;]* by (?:the|an?|our) {_NOUNS}$", re.I),
+)  # fmt: skip
+_NO_ROLES = frozenset(
+    "api system server mail email post phone model run form rules rule day week month way hand date".split()
+)
+_NEEDED = re.compile(
+    r"\b(?:needs?|requires?|gets?|must (?:be|get|have)|ha(?:s|ve) to be|subject to|awaits?)\b[^,;]*"
+    r"\b(?:approv\w+|sign(?:ed)?[ -]?off|authori[sz]\w+|consent|permission)\b", re.I
+)
+_UNNEEDED = re.compile(r"\b(?:no|not|n't|without|never|automatic\w*|if|once|when)\b|\bapproved\s+\w+s\b", re.I)
 _WORD = re.compile(r"[A-Za-z][\w'-]*")
 _FOR = re.compile(
-    r"\b(?:for|of|about|from|inform|notify|tell|toward|towards|on behalf of)\s+(?:an?|the|our)?\s*$",
+    r"\b(?:(?<!wait )(?<!waits )(?<!waiting )for|of|about|from|inform|notify|tell|toward|towards|on behalf of)\s+(?:an?|the|our)?\s*$",
     re.I,
 )
 _EITHER = re.compile(
@@ -39,10 +64,28 @@ _FUNCTION_WORDS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
-    """Who decides. `role`: as the text has it; `at`: where in the sentence it stands."""
+    """Who decides.
+
+    Attributes:
+        role: as the text has it; at: where in the sentence it stands.
+        count: how many of them.
+    """
 
     role: str
     at: int
+    count: int = 1
+
+    @property
+    def roles(self) -> list[str]:
+        """Each of them: `manager 1 of 2`, `manager 2 of 2`."""
+        if self.count == 1:
+            return [self.role]
+        *modifiers, head = self.role.split()
+        single = " ".join([*modifiers, stem(head)])
+        return [f"{single} {n} of {self.count}" for n in range(1, self.count + 1)]
+
+
+SOMEBODY = Person(role="approver", at=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +103,58 @@ YES_NO = (
 )
 
 
+def needs_somebody(text: str) -> bool:
+    """Whether a part of a sentence asks for an approval, by whomever."""
+    return bool(_NEEDED.search(text)) and not _UNNEEDED.search(text)
+
+
 def deciders(text: str) -> list[Person]:
-    """The persons who decide something in this part of a sentence, in order."""
+    """The persons who decide something in this part of a sentence, in order.
+
+    Who stands beside one of them, joined by `and`, decides too; joined by `or`, they are one.
+    """
+    unknown = _unknown(text)
+    roles = sorted([*_roles(text), *unknown], key=lambda role: role[0].at)
+    chosen = {person.at for person in [*_deciding(text, roles), *(found for found, _ in unknown)]}
+    for one, other in [*pairwise(roles), *reversed(list(pairwise(roles)))]:
+        between = text[one[1] : other[0].at]
+        if _BESIDE.fullmatch(between) and chosen & {one[0].at, other[0].at}:
+            chosen |= {one[0].at, other[0].at}
+    found: list[Person] = []
+    end = -1
+    for person, reach in roles:
+        if person.at not in chosen:
+            continue
+        joined = _BESIDE.fullmatch(text[end : person.at]) if found else None
+        if joined and joined["link"] and joined["link"].lower() == "or":
+            found[-1] = replace(found[-1], role=f"{found[-1].role} or {person.role}")
+        else:
+            count = _COUNT.search(text[: person.at])
+            found.append(replace(person, count=int(count[1]) if count else 1))
+        end = reach
+    return found
+
+
+def _unknown(text: str) -> list[tuple[Person, int]]:
+    """The roles that no table knows, where the grammar leaves nothing else for a noun to be."""
+    known = [(person.at, end) for person, end in _roles(text)]
     found = []
-    for person, end in _roles(text):
+    for pattern in _GRAMMAR:
+        for place in pattern.finditer(text):
+            start, end = place.span("role")
+            taken = any(start < stop and end > begin for begin, stop in known)
+            last = place["role"].split()[-1].lower()
+            if taken or meanings.says_nothing(last, "the") or last in _NO_ROLES:
+                continue
+            known.append((start, end))
+            found.append((Person(role=place["role"].lower(), at=start), end))
+    return found
+
+
+def _deciding(text: str, roles: list[tuple[Person, int]]) -> list[Person]:
+    """Those of the roles who decide, each by what stands around it."""
+    found = []
+    for person, end in roles:
         before, after = text[: person.at], text[end:]
         # A possessive is a role too: `the manager's approval`.
         if _FILLING.match(after):
@@ -197,7 +288,9 @@ def choices(text: str) -> tuple[Choice, ...]:
         a, b = found["a"].lower(), found["b"].lower()
         if a in _FUNCTION_WORDS or b in _FUNCTION_WORDS or a.isdigit() or b.isdigit():
             continue
-        if not (_is_verb(a, text) and _is_verb(b, text)):
+        # `approves or bounces it`: what stands beside a verb with its ending is one.
+        alike = found["b"].endswith("s") and re.match(r" (?:it|them|the)\b", text[found.end() :])
+        if not (_is_verb(a, text) and (_is_verb(b, text) or (a.endswith("s") and alike))):
             continue
         return _distinct([_choice(a), _choice(b)])
     if re.search(r"\bwhether\b", text, re.I) and not re.search(
@@ -239,6 +332,12 @@ def _distinct(found: list[Choice]) -> tuple[Choice, ...]:
     for choice in found:
         kept.setdefault(choice.value, choice)
     values = tuple(kept.values())
+    # Beside a plain yes, an answer that no table knows is none.
+    if any(choice.value in vocabulary.POSITIVE_CHOICES for choice in values):
+        values = tuple(
+            replace(choice, negative=choice.value not in vocabulary.POSITIVE_CHOICES)
+            for choice in values
+        )
     # One way must lead on.
     if values and all(choice.negative for choice in values):
         return tuple(Choice(value=choice.value, label=choice.label) for choice in values)

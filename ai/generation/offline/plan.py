@@ -12,12 +12,12 @@ from ai.generation.offline.people import Choice
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A URL that is read or written to. `said`: the sentence that asks for it."""
+    """A URL that is read or written to. `asked`: the sentence that asks for it."""
 
     url: str
     method: str
     reads: bool
-    said: str
+    asked: str
     status: bool = False
     format: str = "json"
     columns: tuple[Field, ...] = ()

@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from ai.generation.offline import calls, people, schedules, sources, vocabulary
-from ai.generation.offline.conditions import Condition, Finder, parts
+from ai.generation.offline import (
+    calls,
+    checks,
+    meanings,
+    people,
+    schedules,
+    sources,
+    vocabulary,
+)
+from ai.generation.offline.comparisons import parts
+from ai.generation.offline.conditions import Condition, Finder
 from ai.generation.offline.fields import Field, field, matching, merged
 from ai.generation.offline.formulas import Reader
-from ai.generation.offline.plan import Approval, Branch, Check, Plan, Route, Task
+from ai.generation.offline.plan import Approval, Branch, Plan, Route, Task
 from ai.generation.offline.words import Text, slug
 from ai.generation.offline.words import read as read_words
 
-_PRESENT = re.compile(
-    r"\b(?:the |an? |every |each )?(?P<subject>[\w' ]{2,40}?)\s+(?:(?:is|are|was|has been|must be|must not be"
-    r"|has to be|may not be|cannot be|isn't|is not)\s+)+(?P<what>required|mandatory|present|given|filled in"
-    r"|empty|missing|blank|provided|there|stated)\b",
-    re.I,
-)
-_ALL_REQUIRED = re.compile(
-    r"\ball (?:\w+ )?(?:are|fields are|of them are|is) (?:required|mandatory)", re.I
-)
-_WITHOUT = re.compile(
-    r"\b(?:without|missing|lacking) (?:an?|the|any)? ?(?P<subject>[\w' ]{2,40})", re.I
-)
-_EMAIL = re.compile(
-    r"\bemail(?: address)?\b[^.]*\b(?:valid|correct|looks|plausible|well-formed)|\bvalid email",
-    re.I,
-)
-_ACTIVE = re.compile(
-    r"\b(?:verif\w+|check|make sure|ensure|confirm)\w* that (?P<what>[^,;]+)", re.I
-)
-_COMPLETE = re.compile(
-    r"\b(?:check|verif|validat)\w*\b[^.;]*\b(?:complete|completeness|nothing is missing|all fields)",
-    re.I,
-)
-_LENGTH = re.compile(r"\b(?:characters?|letters?|digits?)\b", re.I)
 _AUTOMATIC = re.compile(
     r"\b(?:automatic\w*|straight (?:away|through)|immediately|without (?:asking|approval|further)|go(?:es)? (?:through"
     r"|ahead)|accept\w*|grant\w*|book\w*|paid|pass(?:es)?|approved|logged|log|released?|waived?|directly|no approval"
     r"|nothing (?:else )?happens|filed|continue\w*|proceed\w*|free|standard|ok)\b",
     re.I,
 )
+
+_UNLESS = re.compile(r"\s*unless\b", re.I)
+# Approval is what the run goes on after, anyway.
+_AFTER_YES = re.compile(
+    r"\s*(?:if|when|whenever|once|as soon as)\b[^,]*\b(?:approv\w+|accept\w*|agree\w*|confirm\w*|sign\w*"
+    r"|grant\w*|releas\w+|yes|so|both (?:hold|are true)|done|arrives?|comes in|is (?:received|submitted|handed in"
+    r"|sent in|uploaded)|appl(?:y|ies)|finished|complete\w*|ready)\b",
+    re.I,
+)
+_WAITING = re.compile(
+    r"\s*[^,;]*\b(?:not|never|n't)\b[^,;]*?\b(?:until|before|unless)\s+(?P<decided>.+)$", re.I
+)
+_EXCEPTING = re.compile(r"(?P<main>.+?),?\s+(?P<case>unless\b[^,;]+)$", re.I)
+_UNASKED = re.compile(r"\b(?:no|without(?: an?| the| any)?) (?:approval|decision|asking|review)\b", re.I)
 
 
 def read(requirement: str) -> tuple[Text, Plan]:
@@ -68,6 +68,7 @@ class _Reader:
         )
         self.masked = [self._mask(n, s, named) for n, s in enumerate(text.sentences)]
         self.finder = Finder([], [])
+        self.left = False
 
     def _mask(self, n: int, sentence: str, named: list[sources.Named]) -> str:
         """The sentence without the lists of names, in which no condition stands."""
@@ -79,13 +80,14 @@ class _Reader:
 
     def run(self) -> None:
         plan = self.plan
-        plan.schedule = schedules.cron(" ".join(self.text.sentences))
+        times = [s for s in self.text.sentences if not meanings.unread(s)]
+        plan.schedule = schedules.cron(" ".join(times))
         for n, sentence in enumerate(self.text.sentences):
             found = calls.calls(sentence, self.text.urls, plan.columns, asked=self.text.written(n))
             conditional = re.match(r"\s*(?:if|when|once)\b", sentence, re.I) is not None
             plan.calls += (
                 []
-                if conditional and found and not found[0].reads and _numbers(self.masked[n])
+                if conditional and found and not found[0].reads and checks.numbers(self.masked[n])
                 else found
             )
             for pattern, reason in vocabulary.UNSUPPORTED:
@@ -115,7 +117,7 @@ class _Reader:
             for task in plan.tasks
             if task.options
         ]
-        self.finder = Finder([*plan.fields], computed)
+        self.finder = Finder([*plan.fields], computed, tabular=bool(plan.columns))
         if any(call.status for call in plan.calls):
             self.finder.unknown.append(Field(name="status", said="status", kind="number"))
         for n, sentence in enumerate(self.masked):
@@ -167,35 +169,87 @@ class _Reader:
     def _rules(self, sentence: str, n: int, *, computes: bool) -> None:
         """Conditions, checks and persons of one sentence."""
         whole, shown = self.text.sentences[n], self.text.written(n)
-        if self._presence(sentence, whole, shown):
+        if checks.presence(self.plan, self.finder, sentence, shown):
             return
         branch: Branch | None = None
-        pieces = parts(sentence)
+        pieces = _ordered(sentence)
         # `classify it as a, b or c` names the classes and decides nothing.
         classes = any(_is_task(piece) for piece in pieces) and sources.options_of(sentence)
         for place, piece in enumerate(pieces):
             if classes and not people.deciders(piece):
                 continue
             task = _is_task(piece) and not re.match(r"(?:if|when)\b", piece, re.I)
-            condition = None if task and sources.options_of(sentence) else self.finder.find(piece)
-            persons = people.deciders(piece)
-            if condition is not None and self._is_check(condition, piece, pieces[place:], persons):
-                self._check(condition, piece, shown)
+            condition = None if task else self.finder.find(piece)
+            if not task and self._is_unread(piece, condition, computes=computes):
+                self._leave(shown)
+                return
+            if condition is not None and condition.is_rest and self.left:
+                condition = None  # asked in every case: which ones are left is not known
+            persons = [] if _UNASKED.search(piece) else people.deciders(piece)
+            if condition is not None and checks.is_check(
+                condition, piece, pieces[place:], persons
+            ):
+                self.plan.checks += checks.limits(condition, piece, shown)
                 continue
             if condition is not None and computes and condition.is_rest:
                 condition = None
             if condition is not None:
+                if _UNLESS.match(piece):
+                    condition = replace(condition.opposite(), said=piece)
                 if condition.is_rest and branch is not None and branch.is_open:
                     pass
                 else:
+                    self.left = False
                     branch = self._branch(condition, shown) or branch
+            around = self._around(pieces, place)
             for person in persons:
-                approval = Approval(
-                    role=person.role, choices=people.choices(self._around(pieces, place)), said=shown
-                )
-                self._decided(approval, branch)
+                self._asked(person, around, shown, branch)
+            if not persons and people.needs_somebody(piece) and not people.deciders(around):
+                self._asked(people.SOMEBODY, around, shown, branch)
+                self.plan.unmet.append((shown, "The text does not say who decides this."))
+                persons = [people.SOMEBODY]
             if branch is not None:
                 self._outcome(branch, piece, whole, asked=bool(persons), task=task)
+
+    def _is_unread(
+        self, piece: str, condition: Condition | None, *, computes: bool
+    ) -> bool:
+        """Whether a piece says more than is understood: a negation, a condition. What it asks for
+        could then happen in the wrong cases, so nothing is made of its sentence."""
+        if meanings.unread(piece, condition.span if condition else (0, 0)):
+            return not _UNLESS.match(piece) or condition is None or condition.is_rest
+        if condition is None:
+            stated = self.finder.states(piece) and not computes
+            return stated and not _AFTER_YES.match(piece)
+        # `Otherwise` to what is not understood is not understood.
+        return condition.is_rest and self.left and not people.deciders(piece)
+
+    def _leave(self, shown: str) -> None:
+        """Takes back what a sentence has led to that is not understood whole."""
+        self.left = True
+        plan = self.plan
+        plan.calls = [call for call in plan.calls if call.reads or call.asked != shown]
+        for route in [item for item in plan.flow if isinstance(item, Route)]:
+            route.branches = [branch for branch in route.branches if branch.said != shown]
+        plan.flow = [
+            item
+            for item in plan.flow
+            if (item.branches if isinstance(item, Route) else item.said != shown)
+        ]
+
+    def _asked(
+        self, person: people.Person, around: str, shown: str, branch: Branch | None
+    ) -> None:
+        """Adds the decisions of a person, or of several in line."""
+        choices = people.choices(around)
+        for role in person.roles:
+            self._decided(Approval(role=role, choices=choices, said=shown), branch)
+        if len(person.roles) > 1:
+            self.plan.unmet.append((
+                shown,
+                f"They are asked one after another; nothing checks that {len(person.roles)} different"
+                " persons answer.",
+            ))  # fmt: skip
 
     def _around(self, pieces: list[str], n: int) -> str:
         """The piece and what belongs to it up to the next person."""
@@ -215,6 +269,8 @@ class _Reader:
         same = next(
             (item for item in known if item.role.split()[-1] == approval.role.split()[-1]), None
         )
+        if approval.role[-1].isdigit():
+            same = None
         if same is None:
             self.plan.flow.append(approval)
         elif same.choices == people.YES_NO:
@@ -246,87 +302,6 @@ class _Reader:
         elif not branch.approvals and (not branch.label or _AUTOMATIC.search(piece)):
             branch.label = " ".join(piece.split())
 
-    def _is_check(
-        self, condition: Condition, piece: str, rest: list[str], persons: list[people.Person]
-    ) -> bool:
-        if condition.is_rest or persons:
-            return False
-        if not (vocabulary.MUST.search(piece) or vocabulary.FORBIDDING.search(piece)):
-            return False
-        if re.match(r"\s*(?:if|when|whenever|in case|where)\b", piece, re.I):
-            return False
-        return not any(people.deciders(other) for other in rest[1:2]) or bool(
-            re.match(r".*\b(?:must|has to|have to|needs to|should) (?:be|have)\b", piece, re.I)
-        )
-
-    def _check(self, condition: Condition, piece: str, shown: str) -> None:
-        forbids = bool(vocabulary.FORBIDDING.search(piece)) and not re.search(
-            r"\b(?:not|n't) (?:exceed|be more|be less|be over|be above|be under|be below|be longer|be higher)",
-            piece, re.I,
-        )  # fmt: skip
-        inverted = re.search(
-            r"\b(?:not|n't) be (?:over|above|under|below|longer than|shorter than|higher than|lower than|greater than)\b",
-            piece, re.I,
-        )  # fmt: skip
-        if inverted is None and re.search(r"\bnot exceed", piece, re.I):
-            forbids = False
-        held = condition.opposite() if forbids or inverted else condition
-        self.plan.checks.append(
-            Check(
-                said=shown,
-                kind="rule",
-                subject=condition.subject,
-                condition=held,
-                length=bool(_LENGTH.search(piece)),
-            )
-        )
-
-    def _presence(self, sentence: str, whole: str, shown: str) -> bool:
-        """Takes over what must be given; whether the sentence says no more than that."""
-        plan = self.plan
-        every = [*plan.fields, *plan.columns]
-        if _ALL_REQUIRED.search(sentence) or _COMPLETE.search(sentence):
-            plan.checks += [Check(said=shown, kind="present", subject=f.name) for f in plan.fields]
-            return not people.deciders(sentence)
-        if _EMAIL.search(sentence) and re.search(
-            r"\b(?:valid|sure|check|verif|looks|plausible)", sentence, re.I
-        ):
-            item = next((f for f in every if "email" in f.name), None)
-            if item is not None:
-                plan.checks.append(Check(said=shown, kind="email", subject=item.name))
-                return not people.deciders(sentence)
-        if (found := _WITHOUT.search(sentence)) and re.search(
-            r"\b(?:reject|refus|declin|return|not accept|deny|denied|discard|invalid|stop)",
-            sentence,
-            re.I,
-        ):
-            item = matching(found["subject"], every)
-            if item is not None:
-                plan.checks.append(Check(said=shown, kind="present", subject=item.name))
-                return True
-        reads = any(call.reads for call in plan.calls)
-        if reads and re.search(r"\bnot (?:be )?(?:empty|blank|missing)\b", sentence, re.I):
-            plan.checks.append(Check(said=shown, kind="answered"))
-            return False
-        found = _PRESENT.search(sentence)
-        if found and (vocabulary.MUST.search(sentence) or re.search(r"\bcheck", sentence, re.I)):
-            item = matching(found["subject"], every)
-            if item is not None and not self.finder.find(sentence[found.end() :]):
-                plan.checks.append(Check(said=shown, kind="present", subject=item.name))
-                return not people.deciders(sentence)
-        if found := _ACTIVE.search(sentence):
-            about = found["what"]
-            subject = matching(about, plan.fields)
-            if reads and (subject is None or "URL" not in sentence):
-                plan.checks.append(Check(said=shown, kind="answered"))
-                plan.unmet.append((
-                    shown,
-                    "Which part of the answer says so is not known: the step checks that there is an "
-                    "answer. Add a rule on its fields.",
-                ))  # fmt: skip
-                return not people.deciders(sentence) and not _numbers(sentence)
-        return False
-
     def _unknown_fields(self) -> None:
         """What conditions speak of and nobody gives: part of an answer, else given at the start."""
         plan = self.plan
@@ -340,8 +315,17 @@ class _Reader:
                 plan.fields.append(item)
 
 
-def _numbers(sentence: str) -> bool:
-    return bool(re.search(r"\d", re.sub(r"\bURL\d+", "", sentence)))
+def _ordered(sentence: str) -> list[str]:
+    """A sentence in pieces, its condition first: `A unless B` -> `unless B`, `A`; of `not A until B`
+    and `not A before B`, where B is a decision, only B asks for anything."""
+    if found := _WAITING.match(sentence):
+        if people.deciders(found["decided"]):
+            return parts(found["decided"])
+    if found := _EXCEPTING.match(sentence):
+        main = parts(found["main"])
+        if len(main) == 1:
+            return [found["case"], *main]
+    return parts(sentence)
 
 
 def _is_task(piece: str) -> bool:

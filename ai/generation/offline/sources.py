@@ -55,6 +55,11 @@ _ARRIVES = re.compile(
     re.I,
 )
 _AS_TEXT = re.compile(r"\b(?P<thing>[\w' -]{3,40}?)\s+as (?:free |plain )?text\b", re.I)
+# `has signed off`, `may only contain letters`, `gets an email`: not what is given.
+_NO_LIST = re.compile(
+    r"\b(?:has|have) \w+(?:ed|en)\b|\b(?:only|not|never) \w+\s|\bgets? an? (?:e?mail|message|letter|sms)\b",
+    re.I,
+)
 _CSV = re.compile(r"\bcsv\b|\bspreadsheet\b", re.I)
 _CSV_AT = re.compile(
     r"\b(?:csv|spreadsheet)\b[^,;]*\b(?:from|at|of) URL\d|\bURL\d+ (?:as|is) (?:an? )?csv", re.I
@@ -128,6 +133,8 @@ def _lists(sentence: str) -> Iterator[tuple[tuple[int, int], list[Field]]]:
         for place in pattern.finditer(sentence):
             start, end = place.span("list")
             if any(start < stop and end > begin for begin, stop in taken):
+                continue
+            if _NO_LIST.search(sentence[place.start() : end][: start - place.start() + 40]):
                 continue
             items, length = _items(place["list"])
             few = 2 if pattern in (_HEADED, _AFTER_WITH) else 1

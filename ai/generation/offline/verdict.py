@@ -6,7 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -184,7 +184,7 @@ def _empty_ranges(plan: Plan) -> Iterator[str]:
     high: dict[str, float] = defaultdict(lambda: math.inf)
     for check in plan.checks:
         condition = check.condition
-        if condition is None or not condition.values:
+        if condition is None or not condition.values or condition.joined:
             continue
         first, last = condition.values[0], condition.values[-1]
         if condition.operator in (">", ">=", "==", "between"):
@@ -206,7 +206,7 @@ def _opposite_branches(plan: Plan) -> Iterator[str]:
             condition = branch.condition
             if condition.is_rest:
                 continue
-            key = (condition.operator, condition.values, condition.options, condition.negated)
+            key = (replace(condition, subject="", span=(0, 0), said=""),)
             if key in seen and seen[key] != branch.rejects and (branch.rejects or branch.label):
                 yield f"The same case is let through and turned down: '{branch.said[:200]}'."
             seen.setdefault(key, branch.rejects)

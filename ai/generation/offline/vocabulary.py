@@ -77,7 +77,7 @@ SENDING_TO = (
     r"|hand(?:ed|s)?(?: over| on)?|assign(?:s|ed)?|refer(?:s|red)?|pass(?:es|ed)? on|transfer\w*"
     r"|brought|submitted|presented|shown|up|on|others?|ones|rest|else)"
 )
-ASKING = r"\b(?:ask(?:s|ed|ing)?|consult\w*|involv\w+|needs?|requir\w+|have|has to|let|get)\b"
+ASKING = r"\b(?:wait(?:s|ing)? for|ask(?:s|ed|ing)?|consult\w*|involv\w+|needs?|requir\w+|have|has to|let|get)\b"
 GIVING = (
     r"(?:enter\w*|hand(?:s|ed)? in|fill\w*|submit\w*|provid\w+|state[sd]?|giv\w+|uploads?|report\w*"
     r"|suppl\w+|type[sd]?|writes?|sends?|send in|request\w*|appl(?:y|ies)|record(?:s|ed)?|keys?|"
@@ -120,6 +120,10 @@ NEGATIVE_CHOICES = words(
     """reject deny decline refuse discard return ignore cancel close stop send withhold block fail
     dismiss revoke hold delete disapprove veto abort drop postpone"""
 )
+POSITIVE_CHOICES = words(
+    """approve accept confirm release grant agree sign authorise authorize allow permit endorse clear
+    okay ok yes publish keep pay invite"""
+)
 
 REJECTING = re.compile(
     r"\b(?:reject|declin|deni|deny|refus|discard|turned down|fail|stop|end there|ends there|cancel"
@@ -146,7 +150,8 @@ UNSUPPORTED: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(
             r"\b(?:emails?|mails?)\b[^.]*\b(?:is|are|gets?|be) sent\b"
             r"|\b(?:send|sends|sent|notify|inform|forward)\b[^.]*\b(?:emails?|by mail|mails?)\b"
-            r"|\b(?:email|mail)s? (?:the|it|them|him|her|a)\b|\bby email\b",
+            r"|\b(?:email|mail)s? (?:the|it|them|him|her|a)\b|\bby email\b"
+            r"|\bgets? an? (?:\w+ )?(?:email|mail|message)\b",
             re.I,
         ),
         "No step type sends e-mail. Add an HTTP step that calls your mail service.",

@@ -33,7 +33,7 @@ _SPELLED = re.compile(
 _NO_QUANTITY = {"one", "zero"}
 _ARTICLES = re.compile(
     r"^(?:(?:a|an|the|their|his|her|its|our|your|my|any|all|each|every|some|this|that|these|those"
-    r"|new|given|stated|please|also|then|only|just|as well as|plus|and|or|both|either)\s+)+",
+    r"|given|stated|please|also|then|only|just|as well as|plus|and|or|both|either)\s+)+",
     re.I,
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
