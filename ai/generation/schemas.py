@@ -63,7 +63,7 @@ DRAFT: JsonObject = {
         "schedule": {"type": "string", "maxLength": 100},
         "not_covered": {
             "type": "array",
-            "maxItems": 50,
+            "maxItems": 2_000,
             "items": {
                 "type": "object",
                 "properties": {"requirement": _TEXT, "reason": _TEXT},

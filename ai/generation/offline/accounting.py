@@ -98,7 +98,9 @@ def lost(
     found = []
     for n, sentence in enumerate(text.originals):
         own = [carrier for carrier in carriers if n in carrier.sentences]
-        found += [item for clause in clauses(sentence) if (item := _account(clause, n, text, own, name))]
+        found += [
+            item for clause in clauses(sentence) if (item := _account(clause, n, text, own, name))
+        ]
     return found
 
 
@@ -138,8 +140,13 @@ def _account(
             by[has] = None
     if not missing:
         return None
-    return Lost(sentence=n, clause=text.shown(clause), words=tuple(missing), steps=tuple(by),
-        heads=clause.lower().endswith(name.lower()))
+    return Lost(
+        sentence=n,
+        clause=text.shown(clause),
+        words=tuple(missing),
+        steps=tuple(by),
+        heads=clause.lower().endswith(name.lower()),
+    )
 
 
 def _carrier(step: JsonObject, text: Text, everything: frozenset[int] | None) -> _Carrier:
@@ -151,7 +158,9 @@ def _carrier(step: JsonObject, text: Text, everything: frozenset[int] | None) ->
     numbers = {float(number) for number in _NUMBER.findall(said)}
     # `2 percent` is computed as 0.02.
     numbers |= {round(number * 100, 8) for number in numbers if number < 1}
-    words = {stem(word) for part in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", said) for word in [part]}
+    words = {
+        stem(word) for part in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", said) for word in [part]
+    }
     if expressions:
         words |= {stem(word) for word in meanings.NEGATIONS}
     return _Carrier(

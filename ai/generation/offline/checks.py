@@ -35,7 +35,8 @@ _COMPLETE = re.compile(
 )
 _LENGTH = re.compile(r"\b(?:characters?|letters?|digits?)\b", re.I)
 _NONE_WITHOUT = re.compile(
-    r"^no \w+(?: \w+)? without (?:an?|the|any)? ?(?P<subject>[\w' ]{2,40}?) (?:is|are|may|can|will)\b", re.I
+    r"^no \w+(?: \w+)? without (?:an?|the|any)? ?(?P<subject>[\w' ]{2,40}?) (?:is|are|may|can|will)\b",
+    re.I,
 )
 _UNDER_CONDITION = re.compile(r"\s*(?:if|when|whenever|in case|where|unless)\b", re.I)
 

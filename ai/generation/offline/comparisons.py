@@ -16,8 +16,14 @@ _N = r"(?:[€$£]|eur |usd |chf )?\s*(\d+(?:\.\d+)?)"
 _NO_NUMBER = r"(?!\s*(?:than\s+)?(?:[€$£]|eur |usd |chf )?\s*\d)"
 _COMPARATORS: tuple[tuple[Operator, str], ...] = (
     ("between", rf"\b(?:between|from) {_N}(?: \w+)? (?:and|to) {_N}"),
-    (">=", rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:more|above|over|higher|up|longer|later|older)\b{_NO_NUMBER}"),
-    ("<=", rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:less|below|under|fewer|lower|shorter|younger)\b{_NO_NUMBER}"),
+    (
+        ">=",
+        rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:more|above|over|higher|up|longer|later|older)\b{_NO_NUMBER}",
+    ),
+    (
+        "<=",
+        rf"\b{_N}\s*(?:\w+ )?(?:or|and) (?:less|below|under|fewer|lower|shorter|younger)\b{_NO_NUMBER}",
+    ),
     (
         "<=",
         rf"(?:\b(?:no|not) (?:more|longer|higher|larger|greater|older|later|bigger) than|\bat most|\bup to"
@@ -99,11 +105,13 @@ def parts(sentence: str) -> list[str]:
     for one, other in pairwise(bounds):
         start, end = one.found.end(), other.start
         between = sentence[start:end]
-        if re.fullmatch(r"\s*(?:[\w%€]+\s*)?,?\s*(?:and|but|yet)\s*(?:also |is |it is )*", between, re.I):
+        if re.fullmatch(
+            r"\s*(?:[\w%€]+\s*)?,?\s*(?:and|but|yet)\s*(?:also |is |it is )*", between, re.I
+        ):
             joined = re.sub(r",|\b(?:but|yet)\b", "", between).replace(" and", "").rstrip()
             sentence = sentence[:start] + f"{joined} and".ljust(end - start) + sentence[end:]
     pieces = re.split(
-        r"(?:\s*[,;]|:(?=\s))\s*(?:and |but |or |then )?|\s+(?=\b(?:otherwise|else|but)\b)|\s+and (?=if\b)|\s+\bwhile\b\s+",
+        r"(?:\s*[,;]|:(?=\s))\s*(?:and |but |or |then )?|\s+(?=\b(?:otherwise|but)\b)|(?<!thing)(?<!one)(?<!body)\s+(?=\belse\b)|\s+and (?=if\b)|\s+\bwhile\b\s+",
         sentence,
     )
     found = []

@@ -23,7 +23,9 @@ _MORE = re.compile(r"\s*(?:[\w%€]+\s+)?(?:and|or)\s+(?!then\b)\w", re.I)
 _CASE = re.compile(r"\s*(?:if|when|whenever|unless|where|in case)\b", re.I)
 _ROWS = re.compile(r"\bwhose\b|\brows?\b|\beach line\b", re.I)
 _SPANS_OF_TIME = frozenset("minute hour day week month year".split())
-_OWN = re.compile(r"\b(?:the|its|their|whose)\s+(?P<noun>[a-z]+)(?:\s+(?:is|are|was|gets))?\s*$", re.I)
+_OWN = re.compile(
+    r"\b(?:the|its|their|whose)\s+(?P<noun>[a-z]+)(?:\s+(?:is|are|was|gets))?\s*$", re.I
+)
 _ABOVE_THAT = re.compile(
     r"\b(?:above|over|beyond|more than|higher than|exceed\w*|larger than|greater than) (?:that|this|it)\b",
     re.I,
@@ -212,7 +214,9 @@ class Finder:
                 if named == ["other"] and not re.search(r"\bothers?\b", chunk, re.I):
                     continue
                 start, end = first.span() if first else (0, 0)
-                turned = re.search(r"(?:\bnot|n't|\bother than)\s+(?:\w+ ){0,2}$", chunk[:start], re.I)
+                turned = re.search(
+                    r"(?:\bnot|n't|\bother than)\s+(?:\w+ ){0,2}$", chunk[:start], re.I
+                )
                 return Condition(
                     subject=item.name,
                     options=tuple(named),
@@ -265,10 +269,11 @@ class Finder:
             return by_unit.name
         spans = stem(word) in _SPANS_OF_TIME
         if by_words is not None:
-            paid = by_words == money([by_words]) and not by_words.unit
-            return None if spans and paid else by_words.name
+            return None if spans and _is_no_time(by_words) else by_words.name
         if by_unit is not None:
             return by_unit.name
+        last = next((f for f in numbers if f.name == self.last), None)
+        other = last is None or _is_no_time(last)
         if spans and re.match(r"\s*\w+ (?:ago|after|before|later|in advance)\b", after, re.I):
             return None
         if word in vocabulary.MONEY_UNITS or re.search(r"[€$£]", compared):
@@ -277,6 +282,8 @@ class Finder:
                 return paid.name
         if re.search(r"\bworth\b", f"{near}{compared}", re.I) and (paid := money(self.fields)):
             return paid.name
+        if spans and numbers and other and not word.startswith("year"):
+            return self._make(word, word)
         if (
             word in ("years", "year")
             or (stems(near)[-1:] and stems(near)[-1] in vocabulary.AGE_BEARERS)
@@ -292,8 +299,6 @@ class Finder:
         noun = _own_noun(near)
         if noun and noun in vocabulary.NUMERIC | {"status", "humidity"}:
             return self._make(noun, noun)
-        if spans and numbers and not word.startswith("year"):
-            return None
         own = _OWN.search(near)
         if own and not meanings.says_nothing(own["noun"].lower(), "the") and not pronoun:
             return self._make(slug(own["noun"]), own["noun"])
@@ -326,6 +331,12 @@ class Finder:
         return name
 
 
+def _is_no_time(item: Field) -> bool:
+    """Whether a field is known to be a quantity of something else than time."""
+    own = {stem(item.unit), *stems(item.said)}
+    return bool(own & _QUANTITIES) and not own & _TIMES_NAMED
+
+
 def _own_noun(before: str) -> str | None:
     """The last noun of what stands before a comparison, if it names a quantity."""
     found = [word for word in stems(before) if word not in _VERBS]
@@ -336,4 +347,8 @@ def _own_noun(before: str) -> str | None:
     return None
 
 
+_TIMES_NAMED = _SPANS_OF_TIME | {
+    "delay", "duration", "term", "age", "time", "period", "notice", "downtime", "sessions", "interest",
+}  # fmt: skip
+_QUANTITIES = {stem(word) for word in vocabulary.NUMERIC} - _TIMES_NAMED
 _VERBS = frozenset("is are be has have must get goes if when the it".split())

@@ -55,7 +55,9 @@ class Field:
     def schema(self) -> JsonObject:
         """JSON Schema of its values."""
         schema: JsonObject = {"type": "number" if self.kind == "number" else "string"}
-        schema["title"] = label(self.said) + (f" in {self.unit}" if self.kind == "number" and self.unit else "")
+        schema["title"] = label(self.said) + (
+            f" in {self.unit}" if self.kind == "number" and self.unit else ""
+        )
         if self.options:
             schema["enum"] = list(self.options)
         if self.low is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ai.generation.offline.fields import Field, field, literal, matching
@@ -93,12 +94,17 @@ class Formula:
 
 
 class Reader:
-    """Reads formulas; what they name and nobody gave becomes a field."""
+    """Reads formulas; what they name and nobody gave becomes a field.
+
+    Attributes:
+        lists: names of those formulas that give a value for each row.
+    """
 
     def __init__(self, fields: list[Field], columns: list[Field]) -> None:
         self.fields = fields
         self.columns = columns
         self.formulas: list[Formula] = []
+        self.lists: list[str] = []
 
     def read(self, sentence: str) -> bool:
         """Takes over what a sentence computes; whether it computes anything."""
@@ -130,13 +136,15 @@ class Reader:
         elif re.search(r"\b(?:comput|calculat|work out)", clause, re.I):
             found = re.search(r"\b(?:comput|calculat|work out)\w*\s+(?P<sum>.+)$", clause, re.I)
             if found:
-                self._add("result", found["sum"])
+                self._add(_UNNAMED, found["sum"])
 
     def _pair(self, name: str, a: str, sign: str, b: str) -> None:
         self._add(name, f"{_cut(a)} {_SPELLED[sign]} {_cut(b)}")
 
     def _add(self, name: str, text: str) -> bool:
-        parsed = self._expression(text)
+        if self.columns and self._over_columns(name, text):
+            return True
+        parsed = self._expression(text, self._operand)
         if parsed is None:
             return False
         expression, used = parsed
@@ -149,7 +157,29 @@ class Reader:
         )
         return True
 
-    def _expression(self, text: str) -> tuple[str, list[str]] | None:
+    def _over_columns(self, name: str, text: str) -> bool:
+        """Takes over what is computed of each row: a list."""
+        text = re.sub(r"\s+(?:for|of|in) (?:each|every|all) \w+", "", text)
+        if name == _UNNAMED:
+            name = _cut(text.partition(",")[0])
+        per = re.sub(r"\s+per\s+", " / ", text)
+        names = {column.name: column for column in self.columns}
+        found = self._expression(
+            per, lambda phrase: names[slug(phrase)].name if slug(phrase) in names else None
+        )
+        if found is None:
+            return False
+        for n, column in enumerate(self.columns):
+            if column.name in found[1]:
+                self.columns[n] = replace(column, kind="number")
+        source = re.sub(r"\{(\w+)\}", r"row.\1", found[0])
+        self._put(slug(name), bare(name), f"{{rows}}.map(row, {source})")
+        self.lists.append(slug(name))
+        return True
+
+    def _expression(
+        self, text: str, operand: Callable[[str], str | None]
+    ) -> tuple[str, list[str]] | None:
         """`number of days times 2 percent` -> `{number_days} * 0.02`."""
         text = re.split(r",\s*(?:and|but|which|it|if|when|then|the)\b|\bif\b|\bwhen\b|\. ", text)[0]
         text = _PERCENT_OF.sub(lambda found: f"{literal(float(found[1]) / 100)} * ", text)
@@ -170,7 +200,7 @@ class Reader:
             if re.fullmatch(r"\d+(?:\.\d+)?", part):
                 made.append(f"{opened}{part}{closed}")
                 continue
-            name = self._operand(part)
+            name = operand(part)
             if name is None:
                 return None
             used.append(name)
@@ -202,6 +232,11 @@ class Reader:
         for pattern, call, word in _OVER_ROWS:
             for found in pattern.finditer(sentence):
                 column = matching(found["what"], self.columns)
+                made = next(
+                    (n for n in self.lists if set(n.split("_")) <= set(stems(found["what"]))), ""
+                )
+                if made and column is None:
+                    self._put(f"{word}_{made}", f"{word} {made}", f"{call}({{{made}}})", made)
                 if column is None or column.kind == "date":
                     continue
                 # What is added up is a number, whatever its name says.
@@ -217,8 +252,8 @@ class Reader:
         if (counted := _COUNT.search(sentence)) and not re.search(r"\bcolumns?\b", sentence):
             self._put("row_count", f"count of {counted['what'] or 'rows'}", "{rows}.size()")
 
-    def _put(self, name: str, said: str, expression: str) -> None:
-        self.formulas.append(Formula(name=name, said=said, expression=expression, fields=("rows",)))
+    def _put(self, name: str, said: str, expression: str, of: str = "rows") -> None:
+        self.formulas.append(Formula(name=name, said=said, expression=expression, fields=(of,)))
 
     def _tax(self, sentence: str) -> None:
         found = _TAX.search(sentence)
@@ -255,6 +290,7 @@ class Reader:
         )
 
 
+_UNNAMED = "result"
 _SPELLED = {"/": "divided by", "*": "times", "+": "plus", "-": "minus"}
 
 

@@ -62,7 +62,9 @@ def says_nothing(word: str, before: str) -> bool:
     return before in BEFORE_NOUNS or stem(before) in BEARERS if before else base != word
 
 
-_MODAL = r"(?:must|should|need(?:s|ed)?|has|have|valid\w*|ensure|verif\w+|check\w*|mandatory|required?)"
+_MODAL = (
+    r"(?:must|should|need(?:s|ed)?|has|have|valid\w*|ensure|verif\w+|check\w*|mandatory|required?)"
+)
 _COMPARING = (
     r"(?:above|below|over|under|beneath|beyond|past|between|within|exceed\w*|than|least|most|more|less|fewer"
     r"|higher|lower|greater|larger|longer|shorter|smaller|bigger|older|younger|later|earlier|heavier|lighter"
@@ -79,10 +81,12 @@ _COLLECTING = (
     r"|contain\w*|consist\w*|includ\w+|stat\w+|specif\w+|indicat\w+|names?|lists?|hand(?:s|ed)?|sends?|sent|submi\w+"
     r"|read\w*|records?|brings?|leaves?|tells?|asks?|forms?|fields?|inputs?|register\w*|together|along|exported)"
 )
-_CALLING = r"(?:look\w*|request\w*|calls?|called|api|url|results?|both|https?|data|posts?|posted|puts?)"
+_CALLING = (
+    r"(?:look\w*|request\w*|calls?|called|api|url|results?|both|https?|data|posts?|posted|puts?)"
+)
 _THINKING = r"(?:ai|llm|gpt|model|language|artificial|intelligence|using|written)"
-_ASKING = r"(?:look\w*|needs?|either|person|someone|somebody|by|take|takes|over|turn|last|final|word|say|wait\w*|on|decide\w*)"
-_REJECTED = r"(?:reject\w*|declin\w*|den(?:y|ied|ies)|refus\w*|discard\w*|turned|down|fail\w*|stop\w*|end(?:s|ed)?|abort\w*|not)"
+_ASKING = r"(?:look\w*|needs?|either|both|person|someone|somebody|by|take|takes|over|turn|last|final|word|say|wait\w*|on|decide\w*)"
+_REJECTED = r"(?:reject\w*|declin\w*|den(?:y|ied|ies)|refus\w*|discard\w*|turned|down|fail\w*|stop\w*|end(?:s|ed)?|abort\w*)"
 _PASSED = (
     r"(?:automatic\w*|straight|away|through|immediately|further|ahead|accept\w*|grant\w*|pass\w*|approv\w*"
     r"|waiv\w*|directly|continue\w*|proceed\w*|standard|ok|okay|without|no|nothing|happen\w*|asking|approval|goes|go)"
@@ -128,7 +132,13 @@ def stands_for(step: JsonObject) -> re.Pattern[str]:
         case "HTTP":
             found = [vocabulary.SENDING.pattern, vocabulary.READING.pattern, _CALLING]
         case "VALIDATION":
-            found = [vocabulary.MUST.pattern, _MODAL, _COMPARING, _REJECTED, r"(?:present|empty|missing|complete\w*|blank|valid|given|filled|characters?|letters?|digits?|looks?|allowed|accepted|validat\w+)"]
+            found = [
+                vocabulary.MUST.pattern,
+                _MODAL,
+                _COMPARING,
+                _REJECTED,
+                r"(?:present|empty|missing|complete\w*|blank|valid|given|filled|characters?|letters?|digits?|looks?|allowed|accepted|validat\w+)",
+            ]
         case "AI_GENERATED":
             found = [vocabulary.AI_MARKS.pattern, _THINKING, vocabulary.CLASSIFYING.pattern]
         case "DECISION" if "choices" in config:

@@ -18,7 +18,7 @@ _GIVING = re.compile(rf"^\s*(?:\w+ ){{0,1}}{vocabulary.GIVING}\b", re.I)
 _FILLING = re.compile(r"^\s*to (?:fill|enter|provide|state|give|supply|submit)\b", re.I)
 _BESIDE = re.compile(r",?\s*(?:,|(?P<link>and|or|and also))\s+(?:an?|the|our)?\s*(?:also )?", re.I)
 _COUNT = re.compile(r"\b([2-9])\s+(?:\w+\s+)?(?:of (?:the|our)\s+)?$")
-_NOUNS = r"(?P<role>[a-z]{3,}(?: [a-z]{3,})?)"
+_NOUNS = r"(?P<role>[a-z]{3,}(?: (?!(?:must|has|have|needs|should|shall|will|then|first|also)\b)[a-z]{3,})?)"
 _DECIDED = r"(?:approv|decid|confirm|sign|authori[sz]|review|check|releas|handl|grant|countersign)"
 _GRAMMAR = (
     re.compile(rf"\b{_DECIDED}\w*(?: off)? by (?:the|an?|our) {_NOUNS}(?=$|[,.;]| (?:before|after|first)\b)", re.I),
@@ -27,7 +27,7 @@ _GRAMMAR = (
         rf" (?:the|an?|our) {_NOUNS}(?=$|[,.;])", re.I
     ),
     re.compile(
-        rf"(?:^|, |\bthen )(?:the|an?|our) {_NOUNS} (?:(?:must|has to|have to|needs to|should|shall|will)"
+        rf"(?:^|, |\bthen )(?:the|an?|our) {_NOUNS} (?:(?:must|has to|have to|needs to|should|shall|will|has|have)"
         rf" )?(?:then |first |also )?{_DECIDED}(?:e|es|s|ed)?\b(?! by)", re.I
     ),
     re.compile(rf"\d[^,;]* by (?:the|an?|our) {_NOUNS}$", re.I),
@@ -37,9 +37,12 @@ _NO_ROLES = frozenset(
 )
 _NEEDED = re.compile(
     r"\b(?:needs?|requires?|gets?|must (?:be|get|have)|ha(?:s|ve) to be|subject to|awaits?)\b[^,;]*"
-    r"\b(?:approv\w+|sign(?:ed)?[ -]?off|authori[sz]\w+|consent|permission)\b", re.I
+    r"\b(?:approv\w+|sign(?:ed)?[ -]?off|authori[sz]\w+|consent|permission)\b",
+    re.I,
 )
-_UNNEEDED = re.compile(r"\b(?:no|not|n't|without|never|automatic\w*|if|once|when)\b|\bapproved\s+\w+s\b", re.I)
+_UNNEEDED = re.compile(
+    r"\b(?:no|not|n't|without|never|automatic\w*|if|once|when)\b|\bapproved\s+\w+s\b", re.I
+)
 _WORD = re.compile(r"[A-Za-z][\w'-]*")
 _FOR = re.compile(
     r"\b(?:(?<!wait )(?<!waits )(?<!waiting )for|of|about|from|inform|notify|tell|toward|towards|on behalf of)\s+(?:an?|the|our)?\s*$",
@@ -250,7 +253,7 @@ def _roles(text: str) -> list[tuple[Person, int]]:
             first -= 1
         end = words[last].end()
         role = text[words[first].start() : end]
-        tail = re.match(r" of (?:the )?([a-z]+)\b", text[end:])
+        tail = re.match(r" of (?:the )?([a-zA-Z]+)\b", text[end:])
         if tail and base in (
             "head",
             "director",

@@ -91,6 +91,7 @@ class Plan:
     """A requirement, understood as far as it goes.
 
     Attributes:
+        left: sentences whose rules and persons are not understood whole.
         unmet: (what is asked, why no step does it).
     """
 
@@ -106,6 +107,7 @@ class Plan:
     checks: list[Check] = field(default_factory=list)
     flow: list[Route | Approval] = field(default_factory=list)
     schedule: str | None = None
+    left: list[str] = field(default_factory=list)
     unmet: list[tuple[str, str]] = field(default_factory=list)
 
     @property

@@ -41,7 +41,9 @@ _WAITING = re.compile(
     r"\s*[^,;]*\b(?:not|never|n't)\b[^,;]*?\b(?:until|before|unless)\s+(?P<decided>.+)$", re.I
 )
 _EXCEPTING = re.compile(r"(?P<main>.+?),?\s+(?P<case>unless\b[^,;]+)$", re.I)
-_UNASKED = re.compile(r"\b(?:no|without(?: an?| the| any)?) (?:approval|decision|asking|review)\b", re.I)
+_UNASKED = re.compile(
+    r"\b(?:no|without(?: an?| the| any)?) (?:approval|decision|asking|review)\b", re.I
+)
 
 
 def read(requirement: str) -> tuple[Text, Plan]:
@@ -172,6 +174,7 @@ class _Reader:
         if checks.presence(self.plan, self.finder, sentence, shown):
             return
         branch: Branch | None = None
+        known = len(self.finder.unknown)
         pieces = _ordered(sentence)
         # `classify it as a, b or c` names the classes and decides nothing.
         classes = any(_is_task(piece) for piece in pieces) and sources.options_of(sentence)
@@ -182,13 +185,10 @@ class _Reader:
             condition = None if task else self.finder.find(piece)
             if not task and self._is_unread(piece, condition, computes=computes):
                 self._leave(shown)
+                del self.finder.unknown[known:]
                 return
-            if condition is not None and condition.is_rest and self.left:
-                condition = None  # asked in every case: which ones are left is not known
             persons = [] if _UNASKED.search(piece) else people.deciders(piece)
-            if condition is not None and checks.is_check(
-                condition, piece, pieces[place:], persons
-            ):
+            if condition is not None and checks.is_check(condition, piece, pieces[place:], persons):
                 self.plan.checks += checks.limits(condition, piece, shown)
                 continue
             if condition is not None and computes and condition.is_rest:
@@ -211,9 +211,7 @@ class _Reader:
             if branch is not None:
                 self._outcome(branch, piece, whole, asked=bool(persons), task=task)
 
-    def _is_unread(
-        self, piece: str, condition: Condition | None, *, computes: bool
-    ) -> bool:
+    def _is_unread(self, piece: str, condition: Condition | None, *, computes: bool) -> bool:
         """Whether a piece says more than is understood: a negation, a condition. What it asks for
         could then happen in the wrong cases, so nothing is made of its sentence."""
         if meanings.unread(piece, condition.span if condition else (0, 0)):
@@ -228,6 +226,7 @@ class _Reader:
         """Takes back what a sentence has led to that is not understood whole."""
         self.left = True
         plan = self.plan
+        plan.left.append(shown)
         plan.calls = [call for call in plan.calls if call.reads or call.asked != shown]
         for route in [item for item in plan.flow if isinstance(item, Route)]:
             route.branches = [branch for branch in route.branches if branch.said != shown]
@@ -237,9 +236,7 @@ class _Reader:
             if (item.branches if isinstance(item, Route) else item.said != shown)
         ]
 
-    def _asked(
-        self, person: people.Person, around: str, shown: str, branch: Branch | None
-    ) -> None:
+    def _asked(self, person: people.Person, around: str, shown: str, branch: Branch | None) -> None:
         """Adds the decisions of a person, or of several in line."""
         choices = people.choices(around)
         for role in person.roles:
@@ -318,9 +315,8 @@ class _Reader:
 def _ordered(sentence: str) -> list[str]:
     """A sentence in pieces, its condition first: `A unless B` -> `unless B`, `A`; of `not A until B`
     and `not A before B`, where B is a decision, only B asks for anything."""
-    if found := _WAITING.match(sentence):
-        if people.deciders(found["decided"]):
-            return parts(found["decided"])
+    if (found := _WAITING.match(sentence)) and people.deciders(found["decided"]):
+        return parts(found["decided"])
     if found := _EXCEPTING.match(sentence):
         main = parts(found["main"])
         if len(main) == 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ai.generation.offline import vocabulary
 from ai.generation.offline.fields import Field, choices, field, merged
-from ai.generation.offline.words import Text, bare
+from ai.generation.offline.words import Text, bare, stem
 
 _LIST = r"(?P<list>[^:;]+?)"
 _STOP = (
@@ -138,6 +138,8 @@ def _lists(sentence: str) -> Iterator[tuple[tuple[int, int], list[Field]]]:
                 continue
             items, length = _items(place["list"])
             few = 2 if pattern in (_HEADED, _AFTER_WITH) else 1
+            if "need" in place[0][: start - place.start()] and all(map(_is_role, items)):
+                continue
             if len(items) >= few:
                 taken.append((start, start + length))
                 yield (start, start + length), items
@@ -148,6 +150,11 @@ def _lists(sentence: str) -> Iterator[tuple[tuple[int, int], list[Field]]]:
             )
             if item := field(thing):
                 yield found.span("thing"), [item]
+
+
+def _is_role(item: Field) -> bool:
+    """Whether it is somebody: `it needs the clerk` names no data."""
+    return stem(item.name.rpartition("_")[2]) in vocabulary.ROLE_HEADS
 
 
 def _listed_before(before: str) -> bool:

@@ -126,7 +126,11 @@ def judge(text: Text, plan: Plan) -> Verdict:
             missing = missing[1:]
         return Verdict(
             kind="vague",
-            reason="The text does not say enough to draw up steps.",
+            reason=(
+                f"Too little of the text is understood to draw up steps; for one, '{plan.left[0][:200]}'."
+                if plan.left
+                else "The text does not say enough to draw up steps."
+            ),
             questions=tuple(missing),
         )
     return Verdict(kind="clear")
