@@ -23,6 +23,7 @@ _CLAUSES = re.compile(
     r"|\s+(?=and then\b)"
 )
 _TOKEN = re.compile(r"URL\d+|\d+(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)?")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 # What only repeats the text to a reader, and does nothing.
 _REPEATED = frozenset({"message", "noted", "outcome", "system", "ok_statuses", "examples"})
@@ -87,7 +88,10 @@ def lost(
         schedule: cron, which carries the words of times.
     """
     everything = frozenset(range(len(text.sentences)))
-    carriers = [_carrier(step, text, everything if step["id"] in whole else None) for step in steps]
+    written = [text.written(n) for n in everything]
+    carriers = [
+        _carrier(step, written, everything if step["id"] in whole else None) for step in steps
+    ]
     if schedule:
         carriers.append(
             _Carrier(
@@ -149,24 +153,23 @@ def _account(
     )
 
 
-def _carrier(step: JsonObject, text: Text, everything: frozenset[int] | None) -> _Carrier:
+def _carrier(
+    step: JsonObject, written: Sequence[str], everything: frozenset[int] | None
+) -> _Carrier:
     parts = list(_texts(step["config"]))
     if "noted" not in step["config"].get("output", ()):
         parts.append(step["name"])
     said = " ".join(parts)
-    expressions = " ".join(part for part in parts if "!" in part)
     numbers = {float(number) for number in _NUMBER.findall(said)}
     # `2 percent` is computed as 0.02.
     numbers |= {round(number * 100, 8) for number in numbers if number < 1}
-    words = {
-        stem(word) for part in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", said) for word in [part]
-    }
-    if expressions:
+    words = {stem(word) for word in _WORD.findall(said)}
+    if "!" in said:  # an expression that has read a negation
         words |= {stem(word) for word in meanings.NEGATIONS}
     return _Carrier(
         step=step["id"],
         sentences=everything or frozenset(
-            n for n in range(len(text.sentences)) if text.written(n) in step["ai_prompt"]
+            n for n, sentence in enumerate(written) if sentence in step["ai_prompt"]
         ),
         means=meanings.stands_for(step),
         words=frozenset(words),

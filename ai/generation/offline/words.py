@@ -11,6 +11,7 @@ MAX_SENTENCE = 400
 """Characters; a longer sentence is read in pieces."""
 
 _URL = re.compile(r"https?://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]/?")
+_MASK = re.compile(r"\bURL(\d{1,6})\b")
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _GROUPED = re.compile(r"\b\d{1,3}(?:[ ,']\d{3})+\b(?!\s*(?:[.,]\d{3}))")
@@ -68,9 +69,11 @@ class Text:
 
     def shown(self, sentence: str) -> str:
         """A sentence with its URLs."""
-        for n, url in enumerate(self.urls):
-            sentence = re.sub(rf"\bURL{n}\b", url.replace("\\", ""), sentence)
-        return sentence
+        return _MASK.sub(self._url, sentence)
+
+    def _url(self, found: re.Match[str]) -> str:
+        n = int(found[1])
+        return self.urls[n] if n < len(self.urls) else found[0]
 
 
 def read(text: str) -> Text:
