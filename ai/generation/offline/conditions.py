@@ -312,7 +312,7 @@ class Finder:
             return self._make(word, word)
         if numbers:
             return (money(numbers) or numbers[-1]).name
-        return self._make("amount", "amount")
+        return None if pronoun else self._make("amount", "amount")
 
     def _turned(self, near: str) -> Field | None:
         """A field that is compared with a number is a number, whatever its name says."""

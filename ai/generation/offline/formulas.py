@@ -48,6 +48,7 @@ _TAX = re.compile(
     r"|fee|tip|interest|rebate)\b",
     re.I,
 )
+_OPERATING = re.compile(r"\b(?:times|multiplied|divided|minus|plus)\b|[*×÷]", re.I)
 _OVER_ROWS = (
     (
         re.compile(r"\b(?:average|mean)\s+(?:of\s+)?(?:the\s+)?(?P<what>[\w' ]+)", re.I),
@@ -257,7 +258,8 @@ class Reader:
 
     def _tax(self, sentence: str) -> None:
         found = _TAX.search(sentence)
-        if not found or _PERCENT_OF.search(sentence):
+        # With other arithmetic beside it, what the share is of would be guessed.
+        if not found or _PERCENT_OF.search(sentence) or _OPERATING.search(sentence):
             return
         share, what = literal(float(found[1]) / 100), found["what"].lower()
         if self.columns:

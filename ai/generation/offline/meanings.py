@@ -72,14 +72,22 @@ _COMPARING = (
     r"|otherwise|others?|remaining|depending|between|limit\w*|tops?|zero|outside)"
 )
 _COMPUTING = (
-    r"(?:comput\w+|calculat\w+|work(?:s|ed)?|determin\w+|figur\w+|times|plus|minus|divided|multipl\w+|subtract\w*"
-    r"|add(?:s|ed)?|sum(?:s|med)?|averag\w+|mean|totals?|highest|lowest|maximum|minimum|largest|smallest|greatest"
-    r"|count\w*|percent|ratio|product|difference|equals?|less|reduced|amounts|comes|many|compare\w*|rows?)"
+    r"(?:comput\w+|calculat\w+|work(?:s|ed)?|determin\w+|figur\w+"
+    r"|averag\w+|mean|totals?|highest|lowest|maximum|minimum|largest|smallest|greatest"
+    r"|count\w*|percent|equals?|amounts|comes|many|compare\w*|rows?)"
 )
 _COLLECTING = (
     r"(?:needs?|using|free|plain|full|columns?|named?|called|csv|spreadsheet|tables?|upload\w*|comes?|arriv\w+|receiv\w+|collect\w*|takes?|tak(?:e|en)"
     r"|contain\w*|consist\w*|includ\w+|stat\w+|specif\w+|indicat\w+|names?|lists?|hand(?:s|ed)?|sends?|sent|submi\w+"
     r"|read\w*|records?|brings?|leaves?|tells?|asks?|forms?|fields?|inputs?|register\w*|together|along|exported)"
+)
+# What an expression has and which words of a calculation it stands for.
+_OPERATORS = (
+    ("*", r"(?:times|multipl\w+|product|discount|surcharge)"),
+    (" / ", r"(?:divided|ratio|per)"),
+    (" + ", r"(?:plus|add(?:s|ed)?|sum|gross)"),
+    (" - ", r"(?:minus|less|subtract\w*|reduced|difference)"),
+    ("sum(", r"(?:sum(?:s|med)?|add(?:s|ed)?|up)"),
 )
 _CALLING = (
     r"(?:look\w*|request\w*|calls?|called|api|url|results?|both|https?|data|posts?|posted|puts?)"
@@ -146,7 +154,8 @@ def stands_for(step: JsonObject) -> re.Pattern[str]:
         case "DECISION":
             found = [_COMPARING, _PASSED]
         case "TRANSFORM" if step["id"].startswith("calculate"):
-            found = [_COMPUTING]
+            sources = " ".join(config["output"].values())
+            found = [_COMPUTING, *(words for sign, words in _OPERATORS if sign in sources)]
         case "TRANSFORM" if step["id"].startswith("turned_down"):
             found = [_REJECTED]
         case "TRANSFORM":

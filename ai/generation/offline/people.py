@@ -19,7 +19,7 @@ _FILLING = re.compile(r"^\s*to (?:fill|enter|provide|state|give|supply|submit)\b
 _BESIDE = re.compile(r",?\s*(?:,|(?P<link>and|or|and also))\s+(?:an?|the|our)?\s*(?:also )?", re.I)
 _COUNT = re.compile(r"\b([2-9])\s+(?:\w+\s+)?(?:of (?:the|our)\s+)?$")
 _NOUNS = r"(?P<role>[a-z]{3,}(?: (?!(?:must|has|have|needs|should|shall|will|then|first|also)\b)[a-z]{3,})?)"
-_DECIDED = r"(?:approv|decid|confirm|sign|authori[sz]|review|check|releas|handl|grant|countersign)"
+_DECIDED = r"(?:approv|decid|confirm|sign|authori[sz]|review|check|releas|handl|grant|den[iy]|reject|accept|countersign)"
 _GRAMMAR = (
     re.compile(rf"\b{_DECIDED}\w*(?: off)? by (?:the|an?|our) {_NOUNS}(?=$|[,.;]| (?:before|after|first)\b)", re.I),
     re.compile(
@@ -284,6 +284,9 @@ def _modifies(word: str) -> bool:
 def choices(text: str) -> tuple[Choice, ...]:
     """The ways in which the person in this part of a sentence decides."""
     for found in _EITHER.finditer(text):
+        # `Either the clerk or the dean approves`: these are who decides, not the answers.
+        if found[0].lower().startswith("either") and _roles(found["list"]):
+            continue
         listed = _listed(found["list"])
         if len(listed) >= 2:
             return listed

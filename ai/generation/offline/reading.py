@@ -41,6 +41,12 @@ _WAITING = re.compile(
     r"\s*[^,;]*\b(?:not|never|n't)\b[^,;]*?\b(?:until|before|unless)\s+(?P<decided>.+)$", re.I
 )
 _EXCEPTING = re.compile(r"(?P<main>.+?),?\s+(?P<case>unless\b[^,;]+)$", re.I)
+# What happens to these only would happen to all.
+_AFTER_NO = re.compile(
+    r"\b(?:denied|rejected|refused|declined|failed|discarded) (?:\w+ )?(?:is|are|gets?|ones|goes|go)\b"
+    r"|\b(?:if|when|once) (?:\w+ ){0,3}(?:denied|rejected|refused|declined)\b",
+    re.I,
+)
 _UNASKED = re.compile(
     r"\b(?:no|without(?: an?| the| any)?) (?:approval|decision|asking|review)\b", re.I
 )
@@ -87,11 +93,11 @@ class _Reader:
         for n, sentence in enumerate(self.text.sentences):
             found = calls.calls(sentence, self.text.urls, plan.columns, asked=self.text.written(n))
             conditional = re.match(r"\s*(?:if|when|once)\b", sentence, re.I) is not None
-            plan.calls += (
-                []
-                if conditional and found and not found[0].reads and checks.numbers(self.masked[n])
-                else found
-            )
+            if _AFTER_NO.search(sentence):
+                found = [call for call in found if call.reads]
+            elif conditional and found and not found[0].reads and checks.numbers(self.masked[n]):
+                found = []
+            plan.calls += found
             for pattern, reason in vocabulary.UNSUPPORTED:
                 if pattern.search(sentence):
                     plan.unmet.append((self.text.written(n), reason))

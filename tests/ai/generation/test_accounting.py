@@ -103,6 +103,8 @@ def _hours(text: str) -> set[float]:
         ("Requests from Norway need the manager's approval.", "Requests from Norway", "Norway"),
         ("The manager approves and the goblin countersigns.", "goblin countersigns", ""),
         ("Amounts above 100 go to the manager by carrier pigeon.", "by carrier pigeon", "pigeon"),
+        ("Total is amount times rate, less 10 percent discount.", "Total is amount times", "times"),
+        ("Rejected ones are sent to https://a.example.com/x.", "Rejected ones", "a.example.com"),
         ("Post it to https://a.example.com/x after 9 tries.", "after 9 tries", "9"),
     ],
 )
@@ -149,6 +151,7 @@ def test_bounds_and_negations(said: str, rule: str) -> None:
         ),
         ("The clerk or the dean has to approve it.", ["ask_clerk_dean"]),
         ("It must be approved.", ["ask_approver"]),
+        ("Either the team lead or HR approves.", ["ask_team_lead_hr"]),
         ("Do not pay it until the broker has signed off.", ["ask_broker"]),
         ("The clerk must never approve it.", []),
         ("If the manager is away, the deputy approves it.", []),
