@@ -318,7 +318,7 @@ class Finder:
         """A field that is compared with a number is a number, whatever its name says."""
         texts = [f for f in self.fields if f.kind == "text" and not f.options]
         found = matching(near, texts)
-        if found is None or found.name.endswith(("number", "name")) or "character" in near:
+        if found is None or set(found.name.split("_")) & _NEVER_NUMBERS or "character" in near:
             return None
         turned = replace(found, kind="number")
         self.fields[self.fields.index(found)] = turned
@@ -351,4 +351,7 @@ _TIMES_NAMED = _SPANS_OF_TIME | {
     "delay", "duration", "term", "age", "time", "period", "notice", "downtime", "sessions", "interest",
 }  # fmt: skip
 _QUANTITIES = {stem(word) for word in vocabulary.NUMERIC} - _TIMES_NAMED
+_NEVER_NUMBERS = vocabulary.LONG_TEXTS | vocabulary.TEXTUAL_ENDS | vocabulary.OTHER_PEOPLE | {
+    "department", "country", "category", "state", "mode", "channel", "kind", "class",
+}  # fmt: skip
 _VERBS = frozenset("is are be has have must get goes if when the it".split())

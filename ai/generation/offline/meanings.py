@@ -106,7 +106,7 @@ _READ = re.compile(
     r"|between|more than|less than|longer than|shorter than|higher than|lower than|greater than|smaller than)"
     r"|\b(?:do|does|did|can|may|must|should|shall|is|are)(?: not|n't) (?:be )?(?:exceed\w*|above|over|below"
     r"|under|between)|\bnot (?:be )?(?:empty|blank|missing)\b|\bif not\b|\bnot only\b|\bwhether or not\b"
-    r"|\bwithout (?:asking|approval|further|asking anyone)\b|\bno approval\b|\bnothing (?:else )?happens\b",
+    r"|\bwithout (?:asking|approval|further|asking anyone)\b|\bno approval\b|\bnothing (?:else )?happens\b|\bdo(?:es)? nothing\b",
     re.I,
 )
 _LIMIT = re.compile(

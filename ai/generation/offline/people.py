@@ -138,6 +138,19 @@ def deciders(text: str) -> list[Person]:
     return found
 
 
+def listed(text: str) -> str:
+    """A text whose lists of three and more roles stand without commas: `A and the B and the C`."""
+    roles = _roles(text)
+    for (_, one), (second, end), (third, _) in reversed(
+        list(zip(roles, roles[1:], roles[2:], strict=False))
+    ):
+        between = _BESIDE.fullmatch(text[one : second.at])
+        last = _BESIDE.fullmatch(text[end : third.at])
+        if between and last and not between["link"] and last["link"]:
+            text = f"{text[:one]} {last['link']}{text[one:][1:]}"
+    return text
+
+
 def _unknown(text: str) -> list[tuple[Person, int]]:
     """The roles that no table knows, where the grammar leaves nothing else for a noun to be."""
     known = [(person.at, end) for person, end in _roles(text)]

@@ -14,7 +14,7 @@ from ai.generation.offline import (
     sources,
     vocabulary,
 )
-from ai.generation.offline.comparisons import parts
+from ai.generation.offline.comparisons import comparisons, parts
 from ai.generation.offline.conditions import Condition, Finder
 from ai.generation.offline.fields import Field, field, matching, merged
 from ai.generation.offline.formulas import Reader
@@ -181,7 +181,7 @@ class _Reader:
             return
         branch: Branch | None = None
         known = len(self.finder.unknown)
-        pieces = _ordered(sentence)
+        pieces = _ordered(people.listed(sentence))
         # `classify it as a, b or c` names the classes and decides nothing.
         classes = any(_is_task(piece) for piece in pieces) and sources.options_of(sentence)
         for place, piece in enumerate(pieces):
@@ -325,7 +325,8 @@ def _ordered(sentence: str) -> list[str]:
         return parts(found["decided"])
     if found := _EXCEPTING.match(sentence):
         main = parts(found["main"])
-        if len(main) == 1:
+        # What must hold except in some cases is not read; who decides except in some is.
+        if len(main) == 1 and people.deciders(main[0]) and not comparisons(main[0]):
             return [found["case"], *main]
     return parts(sentence)
 

@@ -151,6 +151,7 @@ def test_bounds_and_negations(said: str, rule: str) -> None:
         ),
         ("The clerk or the dean has to approve it.", ["ask_clerk_dean"]),
         ("It must be approved.", ["ask_approver"]),
+        ("The CFO, the CEO and the board must all approve.", ["ask_cfo", "ask_ceo", "ask_board"]),
         ("Either the team lead or HR approves.", ["ask_team_lead_hr"]),
         ("Do not pay it until the broker has signed off.", ["ask_broker"]),
         ("The clerk must never approve it.", []),
@@ -160,6 +161,13 @@ def test_bounds_and_negations(said: str, rule: str) -> None:
 def test_who_is_asked(said: str, asked: list[str]) -> None:
     steps = steps_of(f"We fill in a form with amount and purpose. {said}")
     assert [name for name in steps if name.startswith("ask_")] == asked
+
+
+def test_a_limit_with_an_exception_is_not_checked_for_all() -> None:
+    said = "Income must exceed 2000 unless the age is under 25"
+    text = f"We get age and income. {said}. The clerk reviews it."
+    assert list(steps_of(text)) == ["collect", "ask_clerk", "accepted", "turned_down"]
+    assert "unless the age is under 25" in listed(text)
 
 
 def test_an_answer_that_nobody_knows_does_not_approve() -> None:
