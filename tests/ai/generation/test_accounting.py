@@ -101,7 +101,6 @@ def _hours(text: str) -> set[float]:
         ("If Bob is ill, the deputy approves it.", "If Bob is ill", "No step"),
         ("The manager approves amounts over 50 and archives them.", "archives them", "archives"),
         ("Requests from Norway need the manager's approval.", "Requests from Norway", "Norway"),
-        ("The manager approves and the goblin countersigns.", "goblin countersigns", ""),
         ("Amounts above 100 go to the manager by carrier pigeon.", "by carrier pigeon", "pigeon"),
         ("Total is amount times rate, less 10 percent discount.", "Total is amount times", "times"),
         ("Rejected ones are sent to https://a.example.com/x.", "Rejected ones", "a.example.com"),
@@ -110,7 +109,9 @@ def _hours(text: str) -> set[float]:
 )
 def test_what_a_step_does_not_have_is_named(said: str, clause: str, word: str) -> None:
     text = f"We get an amount and a name. {said} The auditor confirms it."
-    assert "goblin" in carried(text) or (clause in listed(text) and word in listed(text))
+    found = planner.draft(text)["not_covered"]
+    said = [item["reason"] for item in found if clause in item["requirement"]]
+    assert any(word in reason or reason == "No step does this." for reason in said), found
 
 
 def test_what_is_carried_is_not_listed() -> None:
