@@ -110,8 +110,8 @@ def _hours(text: str) -> set[float]:
 def test_what_a_step_does_not_have_is_named(said: str, clause: str, word: str) -> None:
     text = f"We get an amount and a name. {said} The auditor confirms it."
     found = planner.draft(text)["not_covered"]
-    said = [item["reason"] for item in found if clause in item["requirement"]]
-    assert any(word in reason or reason == "No step does this." for reason in said), found
+    reasons = [item["reason"] for item in found if clause in item["requirement"]]
+    assert any(word in reason or reason == "No step does this." for reason in reasons), found
 
 
 def test_what_is_carried_is_not_listed() -> None:
