@@ -124,10 +124,11 @@ class Session:
                 for thread in (clients, people, gauges):
                     thread.start()
                 self._disturb()
-                for thread in (gauges, clients, people):
-                    thread.stop()
+                gauges.stop()
+                clients.stop()
                 schedule.enabled = False
                 schedules.save_schedule(schedule)
+                people.stop()
                 runs = set(WorkflowExecution.objects.values_list("id", flat=True))
                 oracle.rest(runs, seconds=120)
             return Found(
