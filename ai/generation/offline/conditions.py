@@ -280,6 +280,8 @@ class Finder:
             paid = money(self.computed) or money(self.fields)
             if paid is not None:
                 return paid.name
+            if not numbers:
+                return self._make("amount", "amount")
         if re.search(r"\bworth\b", f"{near}{compared}", re.I) and (paid := money(self.fields)):
             return paid.name
         if spans and numbers and other and not word.startswith("year"):

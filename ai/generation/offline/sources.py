@@ -73,6 +73,9 @@ _VERBAL = re.compile(
     r"|need|needs|want|exceed\w*|work|add|confirm\w*|under|over|between)\b",
     re.I,
 )
+_GIVEN_BY_PEOPLE = frozenset(
+    "approval consent permission sign-off signoff authorization ok".split()
+)
 _OPTION_NAMES = frozenset(
     "risk type priority status category level condition kind class severity urgency size"
     " department state mode channel".split()
@@ -138,7 +141,7 @@ def _lists(sentence: str) -> Iterator[tuple[tuple[int, int], list[Field]]]:
                 continue
             items, length = _items(place["list"])
             few = 2 if pattern in (_HEADED, _AFTER_WITH) else 1
-            if "need" in place[0][: start - place.start()] and all(map(_is_role, items)):
+            if "need" in place[0][: start - place.start()] and all(map(_is_of_people, items)):
                 continue
             if len(items) >= few:
                 taken.append((start, start + length))
@@ -152,9 +155,10 @@ def _lists(sentence: str) -> Iterator[tuple[tuple[int, int], list[Field]]]:
                 yield found.span("thing"), [item]
 
 
-def _is_role(item: Field) -> bool:
-    """Whether it is somebody: `it needs the clerk` names no data."""
-    return stem(item.name.rpartition("_")[2]) in vocabulary.ROLE_HEADS
+def _is_of_people(item: Field) -> bool:
+    """Whether it is somebody, or what people give: `it needs the clerk`, `it needs an approval`."""
+    last = stem(item.name.rpartition("_")[2])
+    return last in vocabulary.ROLE_HEADS or last in _GIVEN_BY_PEOPLE
 
 
 def _listed_before(before: str) -> bool:

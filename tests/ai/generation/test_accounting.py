@@ -191,8 +191,8 @@ def test_what_is_read_from_one_address_is_sent_to_another() -> None:
 
 @pytest.mark.parametrize("row", unseen.TEXTS, ids=[row["id"] for row in unseen.TEXTS])
 def test_unseen_texts(row: dict[str, object]) -> None:
-    """At first sight none of the twenty-five held; the planner was then mended by what they showed.
-    One is still refused: its only rule joins a number with `no certificate was handed in`.
+    """At first sight none of the first twenty-five held; the planner was then mended by what they
+    showed. One is still refused: its only rule joins a number with `no certificate was handed in`.
     """
     left = unseen.missing(row)
     if row["id"] == "school-absence":
