@@ -177,7 +177,7 @@ def _reason(step: OpenStep, facts: Facts) -> Reason:
     if step.status == "waiting" and step.waiting_for == "budget":
         text = (
             f"No AI budget has room for step '{step.step_id}'; it goes on by itself when a limit "
-            "is raised or, where the limit is for a day, when the day ends."
+            "is raised, its day or month ends, or calls under way turn out cheaper."
         )
         return _told(Cause.BUDGET, step, text)
     if step.status == "waiting":

@@ -39,6 +39,7 @@ _REST = re.compile(
     r"|remain|other|great)\w* ones?|in all other cases|if not|the remaining)\b",
     re.I,
 )
+_EXCEPTION = re.compile(r"\w.*\b(?:unless|except)\b", re.I)
 _SIGN = re.compile(r"\b(?:be|is|are) (positive|negative|above zero|greater than zero)\b", re.I)
 _EQUAL = re.compile(
     r"\b(?:if|when|where|once|unless|whose|for)\s+(?:the |a |an )?(?P<subject>[\w' ]{2,40}?)\s+"
@@ -199,7 +200,8 @@ class Finder:
             links.append("||" if re.search(r"\bor\b", rest) else "&&")
             found.append(beside)
             self.last = found[0].subject
-        if len(set(links)) > 1:
+        # What is excepted would have to be turned round, and is not.
+        if len(set(links)) > 1 or (links and _EXCEPTION.search(chunk)):
             return None
         reach = (min(c.span[0] for c in found), max(c.span[1] for c in found))
         return replace(found[0], span=reach, joined=tuple(zip(links, found[1:], strict=True)))
