@@ -41,6 +41,8 @@ class WorkflowStep:
         reads: ids of the steps whose outputs its expressions read.
         inline: cheap enough to share a message with its neighbours.
         queue: the Celery queue that it runs on.
+        input_derived: what it receives follows from the run's start and from what it reads, by
+            copying alone, so that no row stores it; see `engine.received`.
         ai_configurable: whether AI and suggestions may change the step.
     """
 
@@ -61,6 +63,7 @@ class WorkflowStep:
     reads: frozenset[str] = frozenset()
     inline: bool = False
     queue: str = "default"
+    input_derived: bool = False
     ai_configurable: bool = True
 
 

@@ -170,7 +170,8 @@ def call(name: str, arguments: JsonObject, *, owner: RunOwner | None = None) -> 
         ]
         raise InvalidArguments(problems=problems) from None
     finally:
-        _leave_no_transaction(name)
+        if not function.pure:
+            _leave_no_transaction(name)
     value = to_jsonable_python(result)
     return value if isinstance(value, dict) else {"result": value}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from core.errors import Problem
 from engine import graph as graphs
 from engine import rules, validation
+from engine.binding import bind
 from engine.budget import parse_budget
 from engine.context import JsonObject
 from engine.definition import (
@@ -251,7 +251,7 @@ class _Parser:
             ai_configurable=raw.get("ai_configurable", True),
         )
         if executor is not None and not problems:
-            step, problems = _with_executor(step, executor)
+            step, problems = bind(step, executor)
         for problem in problems:
             self.add(f"{path}.{problem.path}", who + problem.message)
         return step
@@ -360,40 +360,3 @@ class _Parser:
     def stop_if_wrong(self) -> None:
         if self.problems:
             raise self.error()
-
-
-def _validation_problems(checks: JsonObject) -> list[Problem]:
-    """What is wrong with a step's validation_rules."""
-    path = "validation_rules"
-    problems = [
-        Problem(f"{path}.{key}", f"unknown key '{key[:80]}'; known: schema, rules")
-        for key in checks.keys() - {"schema", "rules"}
-    ]
-    if "schema" in checks:
-        problems += validation.schema_problems(checks["schema"], f"{path}.schema")
-    variables = STEP_VARIABLES | {"output"}
-    return problems + validation.rules_problems(checks.get("rules", []), f"{path}.rules", variables)
-
-
-def _with_executor(
-    step: WorkflowStep, executor: WorkflowStepExecutor
-) -> tuple[WorkflowStep, list[Problem]]:
-    """The step with what its type tells of it, and what is wrong with its configuration."""
-    problems = validation.check_value(step.config, schema=executor.config_schema, path="config")
-    if problems or (problems := executor.problems(step)):
-        return step, problems
-    expressions = list(executor.expressions(step))
-    if step.when is not None:
-        expressions.append(rules.Expression("when", step.when, STEP_VARIABLES))
-    sources = list(executor.get_required_inputs())
-    if (checks := step.validation_rules) is not None:
-        problems += _validation_problems(checks)
-        sources += [rule["expr"] for rule in checks.get("rules", ())] if not problems else []
-    for expression in expressions:
-        problems += rules.check(expression)
-    if problems:
-        return step, problems
-    sources += [expression.source for expression in expressions]
-    reads = frozenset[str]().union(*(rules.step_references(source) for source in sources))
-    inline, queue = executor.is_inline(step), executor.get_queue(step)
-    return replace(step, reads=reads, inline=inline, queue=queue), []

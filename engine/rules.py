@@ -57,11 +57,13 @@ class Compiled:
         step: gives the value.
         variables: the variables of the context that it reads.
         steps: ids of the steps that it reads.
+        reference: it only names a value, such as `steps.a.output.total`.
     """
 
     step: evaluation.Step
     variables: frozenset[str]
     steps: frozenset[str]
+    reference: bool
 
 
 def check(expression: Expression) -> list[Problem]:
@@ -95,6 +97,14 @@ def step_references(source: str) -> frozenset[str]:
         return compile_expression(source).steps
     except ExpressionError:
         return frozenset()
+
+
+def is_reference(source: str) -> bool:
+    """Whether an expression only names a value, which costs no more than copying it."""
+    try:
+        return compile_expression(source).reference
+    except ExpressionError:
+        return False
 
 
 @lru_cache(maxsize=1024)
@@ -131,7 +141,9 @@ def compile_expression(source: str) -> Compiled:
         raise ExpressionError(
             f"'{taken[0]}' is the variable of a macro and stands outside of it too"
         )
-    return Compiled(evaluation.build(tree), frozenset(variables), frozenset(steps))
+    return Compiled(
+        evaluation.build(tree), frozenset(variables), frozenset(steps), _is_reference(tree)
+    )
 
 
 def _scopes(tree: Node) -> Iterator[tuple[Node, frozenset[str], int]]:
@@ -157,6 +169,16 @@ def _step_read(node: Node) -> str | None:
             return step
         case _:
             return None
+
+
+def _is_reference(tree: Node) -> bool:
+    match tree:
+        case Name():
+            return True
+        case Access(Name(), keys):
+            return all(isinstance(key, str) for key in keys)
+        case _:
+            return False
 
 
 def _check_call(call: Call) -> None:

@@ -171,7 +171,7 @@ def _run(
                 claim,
                 result,
                 output=output,
-                received=payload,
+                received=None if step.input_derived else payload,
                 elapsed_ms=elapsed_ms,
                 following=following,
             ),
@@ -197,7 +197,7 @@ def _complete(
     result: StepResult,
     *,
     output: bytes,
-    received: JsonObject,
+    received: JsonObject | None,
     elapsed_ms: int,
     following: int | None,
 ) -> tuple[Advance, Claim | None] | None:

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from core.audit.actors import by_request
 from core.audit.recording import record_reading
 from core.errors import PlatformError
-from engine import definitions, registry
+from engine import definitions, received, registry
 from engine.admin import answers, run_page
 from engine.admin.access import (
     ANSWER_STEP,
@@ -139,7 +139,7 @@ class StepAdmin(LongList[StepExecution]):
             "facts": _facts(step),
             "payloads": [
                 ("Configuration", _configuration(step)),
-                ("Input", payload(step, "input_data", allowed=allowed)),
+                ("Input", _input(step, allowed=allowed)),
                 ("Output", payload(step, "output_data", allowed=allowed)),
             ],
             "measurements": step.measurements or [],
@@ -195,6 +195,15 @@ def _configuration(step: StepExecution) -> str:
     except PlatformError as error:
         return f"(the definition cannot be read any more: {error.message})"
     return pretty({"name": found.name, "when": found.when, "config": found.config})
+
+
+def _input(step: StepExecution, *, allowed: bool) -> str:
+    if allowed:
+        try:
+            received.fill_in(step.execution, [step])
+        except PlatformError as error:
+            return f"(cannot be read: {error.message})"
+    return payload(step, "input_data", allowed=allowed)
 
 
 def _answer_url(pk: UUID) -> str:

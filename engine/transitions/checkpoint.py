@@ -247,7 +247,7 @@ def complete(
     result: StepResult,
     *,
     output: bytes,
-    received: JsonObject,
+    received: JsonObject | None,
     elapsed_ms: int,
     following: int | None = None,
 ) -> tuple[Advance, Claim | None] | None:
@@ -266,7 +266,7 @@ def complete(
         "step": claim.id,
         "step_id": claim.step.id,
         "attempt": claim.attempt,
-        "input": INPUT.seal(claim.id, received).text,
+        "input": None if received is None else INPUT.seal(claim.id, received).text,
         "output": OUTPUT.seal_encoded(claim.id, output).text,
         "measurements": Jsonb(figures) if (figures := measured(result.measurements)) else None,
         "elapsed": elapsed_ms,

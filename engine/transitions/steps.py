@@ -114,23 +114,25 @@ def complete(
     claim: Claim,
     result: StepResult,
     *,
-    received: JsonObject,
+    received: JsonObject | None,
     elapsed_ms: int,
     following: int | None = None,
 ) -> tuple[Advance, Claim | None] | None:
     """RUNNING -> COMPLETED, with its output; and `following`, where it is ready then, is claimed.
 
+    Args:
+        received: None where it is not stored, see `engine.received`.
+
     Returns:
         What it led to and the claim of `following`; None where the claim does not hold any more.
     """
+    columns = {
+        "input_data": None,  # also where an attempt that failed stored it
+        **_payload(claim.id, received=received, elapsed_ms=elapsed_ms),
+        **_outcome(claim.id, result),
+    }
     with transaction.atomic():
-        run = _hold(
-            claim,
-            StepStatus.COMPLETED,
-            history.STEP_COMPLETED,
-            **_payload(claim.id, received=received, elapsed_ms=elapsed_ms),
-            **_outcome(claim.id, result),
-        )
+        run = _hold(claim, StepStatus.COMPLETED, history.STEP_COMPLETED, **columns)
         if run is None:
             return None
         open_positions = _open(claim.definition, claim.step.position, result)

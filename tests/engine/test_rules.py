@@ -531,3 +531,23 @@ def test_a_condition_holds_or_not(source: str, value: bool) -> None:
 def test_a_condition_is_true_or_false(source: str) -> None:
     with pytest.raises(rules.ExpressionError, match="neither true nor false"):
         rules.holds(source, {"inputs": {"n": 1}})
+
+
+@pytest.mark.parametrize(
+    ("source", "is_one"),
+    [
+        ("inputs", True),
+        ("inputs.name", True),
+        ('inputs["odd key"]', True),
+        ("steps.risk.output.score", True),
+        ("inputs.list[0]", False),
+        ("inputs.list[inputs.whole]", False),
+        ("inputs.holdings.map(h, h.id)", False),
+        ("1", False),
+        ("-inputs.whole", False),
+        ("has(inputs.name)", False),
+        ("inputs.", False),
+    ],
+)
+def test_references_only_name_a_value(source: str, is_one: bool) -> None:
+    assert rules.is_reference(source) == is_one

@@ -118,7 +118,11 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
 
 class StepExecutionSerializer(StrictModelSerializer):
-    input_data = ObjectField(read_only=True, allow_null=True)
+    input_data = ObjectField(
+        read_only=True,
+        allow_null=True,
+        help_text="The configuration, filled in; null before the step has run.",
+    )
     output_data = ObjectField(read_only=True, allow_null=True)
     error_message = serializers.CharField(read_only=True, allow_null=True)
     waiting = serializers.SerializerMethodField()

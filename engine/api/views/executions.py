@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from core.api.schema import refusal
 from core.audit.actors import by_request
 from core.audit.recording import action, record_reading
 from core.models import Role
-from engine import diagnosis, selectors
+from engine import diagnosis, received, selectors
 from engine.api import examples, payloads
 from engine.api.filters import EventFilter, ExecutionFilter, StepFilter
 from engine.api.serializers.executions import (
@@ -94,13 +95,16 @@ class StepList(ListAPIView[StepExecution]):
     keyset = ("position", "scope")
 
     def get_queryset(self) -> QuerySet[StepExecution]:
-        run = find_execution(self, self.kwargs["execution_id"])
-        tell_reading(self, run, run, *STEP_PAYLOADS)
-        return payloads.only_small(StepExecution.objects.filter(execution=run))
+        tell_reading(self, self.run, self.run, *STEP_PAYLOADS)
+        return payloads.only_small(StepExecution.objects.filter(execution=self.run))
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)
-        return None if page is None else payloads.fill_in(page)
+        return None if page is None else payloads.fill_in(self.run, page)
+
+    @cached_property
+    def run(self) -> WorkflowExecution:
+        return find_execution(self, self.kwargs["execution_id"])
 
 
 class StepDetail(APIView):
@@ -115,6 +119,7 @@ class StepDetail(APIView):
         run = find_execution(self, execution_id)
         step = selectors.step(run.id, step_id)
         tell_reading(self, run, step, *STEP_PAYLOADS)
+        received.fill_in(run, [step])
         return Response(StepExecutionSerializer(step).data)
 
 

@@ -12,7 +12,7 @@ from core.models import User
 from engine.models import StepExecution, WorkflowExecution
 from tests.engine.admin.conftest import ASKS, Staff, text, url
 from tests.support.cast import work
-from tests.support.workflows import definition, start, step
+from tests.support.workflows import calls, definition, start, step
 
 FORM = {
     "type": "object",
@@ -135,3 +135,15 @@ def test_answering_needs_its_permission(
     page = url("stepexecution", "answer", waiting_step.pk)
     assert staff(*permissions).post(page, {"choice": "no"}).status_code == code
     assert status(waiting_step) == ("completed" if code == 302 else "waiting")
+
+
+def test_page_shows_an_input_that_follows_from_others(
+    admin_client: Client, operator: User, staff: Staff
+) -> None:
+    last = step("last", "ask", **calls("tests.compute", value="for ${inputs.name}"))
+    run = work(start(definition(step("ask"), last), user=operator, data={"name": "Zoë & co"}))
+    row = run.steps.get(step_id="last")
+    assert row.input_data is None
+    page = url("stepexecution", "change", row.pk)
+    assert text(admin_client.get(page)).count("for Zoë &amp; co") == 2  # and in the output
+    assert "Zoë" not in text(staff("view_workflowexecution", "view_stepexecution").get(page))
