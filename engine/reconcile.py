@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from engine import broker, canvas, definitions, history, metrics, schedules, spans, statements
+from engine.forking import unforked
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.signals import reconciled
 from engine.statements import Unsent
@@ -141,13 +142,13 @@ class Reconciler(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(settings.ENGINE_RECONCILE_SECONDS):
-            try:
-                run()
-            except Exception:
-                logger.exception("The reconciler's round failed; the next one will try again.")
-            finally:
-                # The parent forks children at any time: no connection of its own may be open then.
-                connection.close()
+            with unforked():
+                try:
+                    run()
+                except Exception:
+                    logger.exception("The reconciler's round failed; the next one will try again.")
+                finally:
+                    connection.close()
 
     def stop(self) -> None:
         """Ends the thread after its present round."""

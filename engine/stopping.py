@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from engine import canvas, definitions, spans
+from engine.forking import unforked
 from engine.models import StepExecution, StepStatus
 from engine.transitions import steps
 
@@ -106,6 +107,7 @@ class Handover(threading.Thread):
     def _dead(self) -> set[int]:
         return {pid for pid in self._pids if not _lives(pid)}
 
+    @unforked()
     def _hand_back(self, pids: set[int]) -> int:
         """Makes ready and sends what these processes ran, once; how many steps that were."""
         if not pids:
