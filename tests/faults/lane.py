@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,6 +97,7 @@ def remove(folder: Path) -> None:
 def remove_leftovers() -> None:
     """Ends and deletes what lanes that were killed have left."""
     for folder in SOCKETS_PARENT.glob(f"{PREFIX}*"):
-        ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
-        if ours and (folder / "run.lock").exists():
-            remove(folder)
+        with suppress(FileNotFoundError):  # somebody else was faster
+            ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+            if ours and (folder / "run.lock").exists():
+                remove(folder)
