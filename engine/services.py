@@ -118,8 +118,9 @@ class WorkflowEngine:
             InvalidContext: the data does not fit the definition's `inputs`.
             IdempotencyKeyReused: the key belongs to another request.
         """
-        request_hash = _hash([str(workflow.id), context.data, context.session_id])
+        request_hash = ""
         if idempotency_key is not None:
+            request_hash = _hash([str(workflow.id), context.data, context.session_id])
             earlier = _earlier(context.user_id, workflow, idempotency_key, request_hash)
             if earlier is not None:
                 return earlier
