@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,12 +13,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from engine.forking import unforked
 from engine.models import WorkerKind, WorkflowWorker
 
 logger = logging.getLogger(__name__)
 
 _FORGET_AFTER = timedelta(days=1)
 _MISSED = 3  # signs of life that may be late or lost
+_HUNG_SECONDS = 60.0
 
 
 def stale_after() -> timedelta:
@@ -38,11 +41,24 @@ class Presence(threading.Thread):
     The loop calls `pulse`: a process whose loop hangs is to look dead, although this thread lives.
     """
 
-    def __init__(self, row: WorkflowWorker, *, silent_after: float) -> None:
+    def __init__(
+        self,
+        row: WorkflowWorker,
+        *,
+        silent_after: float,
+        on_hang: Callable[[float], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            silent_after: seconds without `pulse` after which the process is not shown as alive.
+            on_hang: called with the seconds for which the loop has stood still without an excuse,
+                once they are more than 60.
+        """
         super().__init__(name="presence", daemon=True)
         self._row = row
         self._silent_after = silent_after
-        self._pulsed = time.monotonic()
+        self._on_hang = on_hang
+        self._pulsed = self._excused = time.monotonic()
         self._wake = threading.Event()
         self._left = threading.Event()
         self._hidden = False
@@ -51,10 +67,21 @@ class Presence(threading.Thread):
         """Says that the process's main loop turns."""
         self._pulsed = time.monotonic()
 
+    def excuse(self) -> None:
+        """Says that the loop stands still for a reason, such as a broker that is away."""
+        self._excused = time.monotonic()
+
     def run(self) -> None:
+        hung = 0
         while not self._left.is_set():
-            if self._row.stopping or time.monotonic() - self._pulsed < self._silent_after:
+            now = time.monotonic()
+            if self._row.stopping or now - self._pulsed < self._silent_after:
                 self._show()
+            still = now - max(self._pulsed, self._excused)
+            # Looked at twice: behind a halt of the whole process this thread may be the first.
+            hung = hung + 1 if still > _HUNG_SECONDS and not self._row.stopping else 0
+            if hung > 1 and self._on_hang is not None:
+                self._on_hang(still)
             self._wake.wait(settings.ENGINE_RECONCILE_SECONDS)
             self._wake.clear()
 
@@ -77,6 +104,7 @@ class Presence(threading.Thread):
         finally:
             connection.close()
 
+    @unforked()
     def _show(self) -> None:
         try:
             shown = WorkflowWorker.objects.filter(id=self._row.id).update(
@@ -91,5 +119,4 @@ class Presence(threading.Thread):
                 logger.warning("This process cannot show that it lives: %s", error)
             self._hidden = True
         finally:
-            # The parent forks children at any time: no connection of its own may be open then.
             connection.close()

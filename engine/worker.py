@@ -6,7 +6,9 @@ import atexit
 import gc
 import logging
 import os
+import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 from celery.signals import (
@@ -44,7 +46,12 @@ def start(sender: Any, **_: Any) -> None:
     Args:
         sender: Celery's consumer.
     """
-    presence = Presence(_worker_row(sender), silent_after=_WORKER_SILENT_SECONDS)
+    presence = Presence(
+        _worker_row(sender),
+        silent_after=_WORKER_SILENT_SECONDS,
+        on_hang=lambda still: _end_hung(still, _step_processes(sender.pool)),
+    )
+    sender.presence = presence
     handover = Handover(lambda: _step_processes(sender.pool), leave=presence.leave)
     reconciler = Reconciler()
     sender.timer.call_repeatedly(_PULSE_SECONDS, presence.pulse)
@@ -115,6 +122,18 @@ def _step_processes(pool: Any) -> list[int]:
     """The pool's processes; this one, where it runs steps on threads."""
     processes = getattr(getattr(pool, "_pool", None), "_pool", None)
     return [os.getpid()] if processes is None else [process.pid for process in processes]
+
+
+def _end_hung(still: float, processes: list[int]) -> None:
+    """Ends this worker, which takes nothing and gives nothing back; whatever supervises it starts
+    it anew, and the leases of its steps run out.
+    """
+    logger.critical("The event loop has stood still for %.0f s: this worker ends.", still)
+    for pid in processes:
+        if pid != os.getpid():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    os._exit(os.EX_SOFTWARE)
 
 
 def serve_metrics(port: int) -> None:

@@ -253,6 +253,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BROKER_USE_SSL = env.redis_verification() or None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # it will be back
+CELERY_WORKER_CONSUMER = "engine.consumer:StepConsumer"
 # Steps' results are rows; standalone tasks choose django-db themselves.
 CELERY_RESULT_BACKEND = "engine.chords:RowsBackend"
 CELERY_RESULT_EXPIRES = 3600

@@ -19,7 +19,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from core.models import User
-from engine import broker
+from engine import broker, canvas
 from engine.models import StepExecution, WorkflowExecution, WorkflowWorker
 from engine.services import WorkflowEngine
 from tests.support.cast import ASK, Cast
@@ -194,6 +194,30 @@ def test_broker_down(observer: Observer, own_broker: LocalServers, worker_folder
         assert reason["details"]["queue"] == "default"
         own_broker.valkey.start()
         assert finish(run.id).status == "completed"
+
+
+@pytest.mark.usefixtures("alone")
+def test_no_time_limit_fires_for_what_ended_while_the_broker_was_away(
+    observer: Observer,
+    own_broker: LocalServers,
+    worker_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(canvas, "_GRACE", 0)
+    slow = step("a", **calls("tests.slow", seconds=0.7), timeout=1)
+    with own_worker(worker_folder, "patient") as worker:
+        assert own_broker.valkey is not None
+        processes = {child.pid for child in worker.children()}
+        runs = [start(definition(slow), user=observer.user) for _ in processes]
+        running = StepExecution.objects.filter(status="running")
+        wait_until(lambda: running.count() == len(runs), what="the steps to run")
+        own_broker.valkey.stop(signal.SIGKILL)
+        assert [finish(run.id).status for run in runs] == ["completed"] * len(runs)
+        time.sleep(1.5)  # the limits pass
+        own_broker.valkey.start()
+        after = start(definition(step("a"), step("b", "a")), user=observer.user)
+        assert finish(after.id).status == "completed"
+        assert {child.pid for child in worker.children()} == processes
 
 
 @pytest.fixture
