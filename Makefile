@@ -27,7 +27,7 @@ run: $(VENV)/runtime ## Start everything and run the sample; PORT=8001 for anoth
 test: $(VENV)/development ## Run the tests on real servers; T=tests/core for a part
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(T)
 
-faults: $(VENV)/development ## Inject every fault (an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
+faults: $(VENV)/development ## Inject every fault (under an hour; goes on where it stopped); SUBSET=1, FAULT=name N=5 SEED=1
 	@$(BIN)/python -m tests.faults $(if $(filter-out 0 no false,$(SUBSET)),--subset) $(if $(FAULT),--fault $(FAULT)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: ai-faults

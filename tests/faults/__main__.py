@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -28,7 +29,7 @@ def main() -> int:
     parser.add_argument("--n", type=at_least_one, help="how often it is to hit")
     parser.add_argument("--seed", type=natural, default=random.randrange(1_000_000))
     parser.add_argument("--subset", action="store_true", help="the part that every check runs")
-    parser.add_argument("--lanes", type=at_least_one, default=2, help="platforms side by side")
+    parser.add_argument("--lanes", type=at_least_one, default=3, help="platforms side by side")
     given = parser.parse_args()
     place.end_when_asked()
     lanes.remove_leftovers()
@@ -36,6 +37,27 @@ def main() -> int:
     done = kept() if whole else {}
     todo = [BY_NAME[given.fault]] if given.fault else list(FAULTS)
     todo = sorted((f for f in todo if f.name not in done), key=lambda f: -f.minutes)
+    inject = partial(_inject, done, given=given, whole=whole)
+    inject([fault for fault in todo if not fault.alone], given.lanes)
+    inject([fault for fault in todo if fault.alone], 1)
+    if any(not outcome.good for outcome in done.values()):
+        return 1
+    if whole:
+        report.write(done, machine=f"{os.cpu_count()} cores, {platform.system()}")
+        KEPT.unlink()
+        print(f"Written: {report.DOCUMENT.relative_to(report.ROOT)}")
+    return 0
+
+
+def _inject(
+    done: dict[str, Outcome],
+    todo: list[Fault],
+    beside: int,
+    *,
+    given: argparse.Namespace,
+    whole: bool,
+) -> None:
+    """Injects these faults in so many lanes, the longest first."""
     queue: SimpleQueue[tuple[Fault, int]] = SimpleQueue()
     for fault in todo:
         n = given.n or (fault.subset if given.subset else fault.n)
@@ -46,7 +68,7 @@ def main() -> int:
         threading.Thread(
             target=_lane, args=(queue, done, running), kwargs={"given": given, "whole": whole}
         )
-        for _ in range(min(given.lanes, queue.qsize()))
+        for _ in range(min(beside, queue.qsize()))
     ]
     for thread in work:
         thread.start()
@@ -60,13 +82,6 @@ def main() -> int:
         for lane in running:
             lane.end()
         raise  # Python waits for the threads, which take down what the lanes have left
-    if any(not outcome.good for outcome in done.values()):
-        return 1
-    if whole:
-        report.write(done, machine=f"{os.cpu_count()} cores, {platform.system()}")
-        KEPT.unlink()
-        print(f"Written: {report.DOCUMENT.relative_to(report.ROOT)}")
-    return 0
 
 
 def _lane(
