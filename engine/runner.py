@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from types import FrameType
 from typing import TypeVar
 from uuid import UUID
 
@@ -33,12 +29,13 @@ from engine import (
     selectors,
     spans,
     stopping,
+    time_limits,
     validation,
 )
 from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
-from engine.errors import DatabaseUnavailable, OutputTooLarge, StepFailed, StepRefused, StepTimedOut
+from engine.errors import DatabaseUnavailable, OutputTooLarge, StepFailed, StepRefused
 from engine.step import StepResult, as_result
 from engine.transitions import checkpoint, steps
 from engine.transitions.checkpoint import OUTPUT
@@ -75,6 +72,7 @@ def run_steps(
     Returns:
         Whether `then` has become ready.
     """
+    time_limits.prepare()
     brings = False
     started = flushed = time.monotonic()
     outbox: list[int] = []
@@ -139,7 +137,7 @@ def _run(
             executor = registry.executors()[step.step_type]
             step = replace(step, config=executor.resolve(step, context))
             received = {"config": step.config}
-            with time_limit(step.timeout):
+            with time_limits.TimeLimit(step.timeout):
                 if not executor.validate(step, context):
                     raise StepRefused("The configuration does not fit the step type.")
                 result = as_result(executor.execute(step, context))
@@ -333,34 +331,3 @@ def check_rules(validation_rules: JsonObject, output: JsonObject, context: Workf
     )
     if problems:
         raise StepRefused("The output breaks the step's validation rules.", problems=problems)
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raises StepTimedOut in the block after so many seconds.
-
-    Works in a process's main thread (prefork workers). On a thread pool the executor's own
-    timeouts count: no signal reaches a thread.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    if signal.getsignal(signal.SIGALRM) is not _time_is_up:
-        signal.signal(signal.SIGALRM, _time_is_up)
-    _Alarm.seconds = seconds
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-class _Alarm:
-    """The main thread's. One signal handler serves all steps, since setting one is not cheap."""
-
-    seconds = 0.0
-
-
-def _time_is_up(signum: int, frame: FrameType | None) -> None:
-    raise StepTimedOut(f"The step took longer than its timeout of {_Alarm.seconds:g} s.")
