@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -39,12 +40,19 @@ def build(execution_id: UUID, definition: WorkflowDefinition, segment: Segment) 
 
 
 def send(execution_id: UUID, definition: WorkflowDefinition, ready: Collection[int]) -> None:
-    """Sends what carries these ready steps. A broker that is down delays them, no more."""
+    """Sends what carries these ready steps."""
     max_fused = plan.MAX_FUSED if settings.ENGINE_FUSE else 1
-    try:
+    with sending(execution_id):
         for segment in plan.next_segments(definition, ready, max_fused=max_fused):
             build(execution_id, definition, segment).apply_async()
             failpoints.reach("after_publish")
+
+
+@contextmanager
+def sending(execution_id: UUID | str) -> Iterator[None]:
+    """A broker that is down delays what the block sends, no more."""
+    try:
+        yield
     except (OperationalError, OSError) as error:
         metrics.publish_errors.inc()
         logger.warning("run %s: sending failed, the reconciler will: %s", execution_id, error)

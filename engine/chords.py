@@ -8,6 +8,8 @@ from celery import states
 from celery.backends.base import DisabledBackend
 from celery.canvas import signature
 
+from engine import canvas
+
 
 class RowsBackend(DisabledBackend):
     """The result backend of tasks whose results are rows: it keeps nothing itself.
@@ -26,4 +28,6 @@ class RowsBackend(DisabledBackend):
     def on_chord_part_return(self, request: Any, state: str, result: Any, **kwargs: Any) -> None:
         """Sends the body where this task was the one that made the join ready."""
         if state == states.SUCCESS and result is True:
-            signature(request.chord).apply_async()
+            body = signature(request.chord)
+            with canvas.sending(body.args[0]):
+                body.apply_async()

@@ -5,7 +5,7 @@ still. Two things go wrong then (Celery 5.7), and each has ended or stopped a wo
 catalogue:
 
 - Nobody reads what the pool's processes report. Once the loop turns again, a time limit that passed
-  meanwhile fires for a task that ended long ago, and kills the process that carried it out.
+  meanwhile fires before it is read that the task ended long ago, and kills a process for it.
 - A process whose end was mistaken for another's (the descriptors of several that end at once are
   used again) is not watched any more; to watch it anew raises ValueError, which ends the worker.
 """
@@ -29,6 +29,7 @@ class StepConsumer(Consumer):
         presence: shows that the worker lives; None until it is ready.
     """
 
+    hub: Any  # Celery's event loop
     presence: Presence | None = None
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -49,15 +50,23 @@ class StepConsumer(Consumer):
     def connect(self) -> Any:
         """Connects, and brings the pool up to date before the loop turns again."""
         connection = super().connect()
-        catch_up(getattr(self.pool, "_pool", None))
+        pool = getattr(self.pool, "_pool", None)
+        if getattr(pool, "_registered_with_event_loop", False):  # prefork, and not the first time
+            watch_all(pool)
+            self.hub.call_soon(renew_limits, pool)  # before the loop looks at its timers
         return connection
 
 
-def catch_up(pool: Any) -> None:
-    """Reads what the processes of a prefork pool have reported, and has all of them watched."""
-    if not getattr(pool, "_registered_with_event_loop", False):
-        return  # at the worker's start, or a pool of threads
+def watch_all(pool: Any) -> None:
+    """Has Celery watch every process of the pool."""
     for process in pool._pool:
-        pool.process_flush_queues(process)
         if getattr(process, "_sentinel_poll", 0) is None:
             del process._sentinel_poll
+
+
+def renew_limits(pool: Any) -> None:
+    """Lets the time limits of what the processes carry out begin anew."""
+    for job in list(pool._cache.values()):
+        if job._accepted and job._timeout:
+            pool.on_timeout_cancel(job)
+            pool.on_timeout_set(job, job._soft_timeout, job._timeout)

@@ -10,7 +10,7 @@ from celery import Task, shared_task
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
 
-from engine import broker, runner, schedules
+from engine import broker, canvas, runner, schedules
 from engine import reconcile as reconciler
 
 RESULTS_KEPT = timedelta(days=7)
@@ -26,7 +26,25 @@ class StandaloneTask(Task):  # type: ignore[type-arg]
         return DatabaseBackend(app=self.app)
 
 
-@shared_task(name="engine.run_steps", bind=True, ignore_result=True)
+class StepsTask(Task):  # type: ignore[type-arg]
+    """A message of steps, whose next link may be lost like any message.
+
+    Celery would have the task fail that sends the link, although its steps have settled, and report
+    it by 70 KB: more than a pipe holds, so that the process hangs as long as its worker is busy
+    with connecting.
+    """
+
+    def apply_async(  # type: ignore[override]  # of options that are not looked at
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
+        """Sends it. What carried out the link before it (`parent_id`) does not fail with it."""
+        if "parent_id" not in options:
+            return super().apply_async(args, kwargs, **options)
+        with canvas.sending(args[0]):
+            return super().apply_async(args, kwargs, **options)
+
+
+@shared_task(name=canvas.RUN_STEPS, base=StepsTask, bind=True, ignore_result=True)
 def run_steps(
     self: Task[Any, Any], execution_id: str, positions: list[int], then: int | None
 ) -> bool:

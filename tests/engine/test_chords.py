@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import chord, states
 from celery.app.task import Context
+from kombu.exceptions import OperationalError
 
 from core.models import User
 from engine import broker, canvas, definitions, plan
@@ -60,3 +62,25 @@ def test_a_fan_out_of_slow_steps_is_such_a_chord(user: User) -> None:
     built = canvas.build(start(document, user=user).id, parsed, segment)
     assert isinstance(built, chord)
     assert isinstance(app.backend, RowsBackend)
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens where messages would go."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("Connection refused.")
+
+    monkeypatch.setattr(app.amqp, "send_task_message", refuse)
+
+
+@pytest.mark.usefixtures("no_broker")
+def test_a_body_or_link_that_is_lost_fails_no_task() -> None:
+    run_id = str(uuid4())
+    body = app.signature("engine.run_steps", args=(run_id, [1], None), immutable=True)
+    RowsBackend(app=app).on_chord_part_return(Context(chord=dict(body)), states.SUCCESS, True)
+    # As Celery sends the next link of a chain.
+    link = app.signature(dict(body))
+    assert link.apply_async((True,), chain=[], parent_id="task", root_id="task") is None
+    with pytest.raises(OperationalError):
+        link.apply_async()

@@ -15,29 +15,31 @@ import pytest
 from celery import current_app
 
 from engine import presence, worker
-from engine.consumer import StepConsumer, catch_up
+from engine.consumer import StepConsumer, renew_limits, watch_all
 from engine.models import WorkflowWorker
 from engine.presence import Presence
 
 
-def test_after_an_absence_every_process_is_read_and_watched() -> None:
+def test_every_process_is_watched_after_an_absence() -> None:
     watched, forgotten = SimpleNamespace(_sentinel_poll=7), SimpleNamespace(_sentinel_poll=None)
-    new = SimpleNamespace()
-    flushed: list[SimpleNamespace] = []
-    pool = SimpleNamespace(
-        _registered_with_event_loop=True,
-        _pool=[watched, forgotten, new],
-        process_flush_queues=flushed.append,
-    )
-    catch_up(pool)
-    assert flushed == [watched, forgotten, new]
+    watch_all(SimpleNamespace(_pool=[watched, forgotten, SimpleNamespace()]))
     assert watched._sentinel_poll == 7
     assert not hasattr(forgotten, "_sentinel_poll")  # Celery makes it anew
 
 
-@pytest.mark.parametrize("pool", [None, SimpleNamespace(_registered_with_event_loop=False)])
-def test_at_the_start_there_is_nothing_to_catch_up(pool: object) -> None:
-    catch_up(pool)
+def test_limits_of_what_is_carried_out_begin_anew() -> None:
+    told: list[tuple[Any, ...]] = []
+    jobs = [
+        SimpleNamespace(_accepted=accepted, _soft_timeout=None, _timeout=limit)
+        for accepted, limit in ((True, 60), (True, None), (False, 60))
+    ]
+    pool = SimpleNamespace(
+        _cache=dict(enumerate(jobs)),
+        on_timeout_cancel=lambda job: told.append(("cancel", job)),
+        on_timeout_set=lambda job, *limits: told.append(("set", job, *limits)),
+    )
+    renew_limits(pool)
+    assert told == [("cancel", jobs[0]), ("set", jobs[0], None, 60)]
 
 
 def test_tries_to_connect_often_and_says_so() -> None:
