@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 import psycopg.abc
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _STARTED = time.monotonic()
@@ -88,6 +88,8 @@ def _positional(statement: str) -> tuple[bytes, tuple[str, ...]]:
 def _check(pgconn: PGconn, result: PGresult) -> None:
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return
-    if pgconn.status == ConnStatus.BAD:
+    # What the server itself says has a code. Without one it is libpq that says why the connection
+    # broke, sometimes before its status does.
+    if pgconn.status == ConnStatus.BAD or result.error_field(DiagnosticField.SQLSTATE) is None:
         raise psycopg.OperationalError(result.get_error_message())
     raise psycopg.errors.error_from_result(result)

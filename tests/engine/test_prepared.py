@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
+from types import SimpleNamespace
 from uuid import UUID
 
 import psycopg
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 
 from core.ids import uuid7
 from engine import prepared, statements
@@ -75,3 +79,27 @@ def test_plans_are_made_anew_and_the_old_ones_dropped(monkeypatch: pytest.Monkey
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 42'")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_breaks_amid_a_statement_counts_as_broken() -> None:
+    with socket.socket(fileno=os.dup(raw().pgconn.socket)) as shared:
+        shared.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(OperationalError):
+        statements.execute("SELECT %(n)s::int", n=1)
+    connection.close()
+
+
+def test_what_the_library_says_of_a_connection_counts_as_broken() -> None:
+    # Its status may not have changed yet.
+    class Result:
+        status = ExecStatus.FATAL_ERROR
+
+        def error_field(self, field: DiagnosticField) -> None:
+            return None
+
+        def get_error_message(self) -> str:
+            return "server closed the connection unexpectedly"
+
+    with pytest.raises(psycopg.OperationalError, match="closed"):
+        prepared._check(SimpleNamespace(status=ConnStatus.OK), Result())  # type: ignore[arg-type]
