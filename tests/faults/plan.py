@@ -14,7 +14,7 @@ class Fault:
         n: how often it hits in the whole catalogue.
         subset: how often in the part that every check runs.
         minutes: about how long n take, for the longest to go first.
-        alone: whether it compares processor time, which costs more beside other lanes.
+        alone: whether it compares times, which are others beside other lanes.
     """
 
     name: str
@@ -132,6 +132,7 @@ FAULTS = (
         n=30,
         subset=2,
         minutes=4,
+        alone=True,
     ),
     Fault(name="out_of_memory", what="a step's process is killed from inside", n=100, subset=3),
     Fault(
