@@ -226,6 +226,9 @@ def _ready(step: OpenStep, facts: Facts) -> Reason:
             messages=queue.messages,
             last_seen=queue.last_seen,
         )
+    if step.delayed_until is not None and step.resent_at == step.delayed_until:
+        text = f"Step '{step.step_id}' is due; the reconciler's next round sends it."
+        return _told(Cause.MOVING, step, text, since=since, queue=step.queue)
     if facts.now - since < _ON_ITS_WAY:
         text = f"Step '{step.step_id}' is on its way to a worker."
         return _told(Cause.MOVING, step, text, since=since, queue=step.queue)

@@ -22,6 +22,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from core import tracing
+from engine import broker
+from engine.forking import unforked
 from engine.models import WorkerKind, WorkflowWorker
 from engine.presence import Presence
 from engine.reconcile import Reconciler
@@ -49,7 +51,7 @@ def start(sender: Any, **_: Any) -> None:
     presence = Presence(
         _worker_row(sender),
         silent_after=_WORKER_SILENT_SECONDS,
-        on_hang=lambda still: _end_hung(still, _step_processes(sender.pool)),
+        on_hang=lambda still: _end_hung(still, presence, _step_processes(sender.pool)),
     )
     sender.presence = presence
     handover = Handover(lambda: _step_processes(sender.pool), leave=presence.leave)
@@ -124,10 +126,14 @@ def _step_processes(pool: Any) -> list[int]:
     return [os.getpid()] if processes is None else [process.pid for process in processes]
 
 
-def _end_hung(still: float, processes: list[int]) -> None:
-    """Ends this worker, which takes nothing and gives nothing back; whatever supervises it starts
-    it anew, and the leases of its steps run out.
+def _end_hung(still: float, presence: Presence, processes: list[int]) -> None:
+    """Ends this worker, which takes nothing and gives nothing back, unless it is the broker that
+    hangs. Whatever supervises the worker starts it anew, and the leases of its steps run out.
     """
+    with unforked():
+        if broker.queue_lengths() is None:
+            presence.excuse()
+            return
     logger.critical("The event loop has stood still for %.0f s: this worker ends.", still)
     for pid in processes:
         if pid != os.getpid():

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from celery import current_app
 
-from engine import presence, worker
+from engine import broker, presence, worker
 from engine.consumer import StepConsumer, renew_limits, watch_all
 from engine.models import WorkflowWorker
 from engine.presence import Presence
@@ -105,6 +105,16 @@ def test_a_worker_that_hangs_ends_with_its_processes() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     pid = os.fork()
     if pid == 0:
-        worker._end_hung(61, [os.getpid(), child.pid, 2**22 + 1])
+        worker._end_hung(61, Presence(WorkflowWorker(), silent_after=9), [child.pid, 2**22 + 1])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == os.EX_SOFTWARE
     assert child.wait(5) == -signal.SIGKILL
+
+
+def test_a_worker_does_not_end_for_a_broker_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker, "queue_lengths", lambda: None)
+    one = Presence(WorkflowWorker(), silent_after=9)
+    one._excused = 0.0
+    worker._end_hung(61, one, [])
+    assert time.monotonic() - one._excused < 5

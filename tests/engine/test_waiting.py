@@ -77,6 +77,9 @@ def causes(found: Facts) -> list[tuple[str, datetime | None]]:
             ("queue_backlog", ago(60)),
         ),
         (facts(a_step()), ("message_lost", ago(60))),
+        # Due, and not sent yet: nothing is lost.
+        (facts(a_step(delayed_until=ago(4), resent_at=ago(4))), ("moving", ago(4))),
+        (facts(a_step(delayed_until=ago(30), resent_at=ago(-9))), ("message_lost", ago(30))),
         (facts(a_step(since=ago(1))), ("moving", ago(1))),
         # A third of 15 s after the last renewal, and after two that did not come.
         (facts(a_step("running", lease_until=ago(-10))), ("moving", ago(60))),
