@@ -74,6 +74,12 @@ class NotWaiting(Conflict):
     code = "not_waiting"
 
 
+class QuestionChanged(NotWaiting):
+    """The step has asked something else since."""
+
+    code = "question_changed"
+
+
 class UnknownStep(NotFound):
     """The run has no such step."""
 

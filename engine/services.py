@@ -18,7 +18,13 @@ from engine import canvas, contexts, definitions, metrics, registry, runner, sel
 from engine.canvas import Send
 from engine.context import JsonObject, WorkflowContext
 from engine.definition import WorkflowDefinition
-from engine.errors import IdempotencyKeyReused, InvalidContext, NotWaiting, StepRefused
+from engine.errors import (
+    IdempotencyKeyReused,
+    InvalidContext,
+    NotWaiting,
+    QuestionChanged,
+    StepRefused,
+)
 from engine.models import Workflow, WorkflowExecution
 from engine.transitions import answers, flow, runs, steps
 
@@ -170,15 +176,25 @@ class WorkflowEngine:
         return self.state_manager.retry(_uuid(execution_id))
 
     def answer_step(
-        self, execution_id: str | UUID, step_id: str, answer: Any, *, user: User
+        self,
+        execution_id: str | UUID,
+        step_id: str,
+        answer: Any,
+        *,
+        user: User,
+        attempt: int | None = None,
     ) -> JsonObject:
         """Gives a waiting step its answer; the run goes on, perhaps with this step once more.
+
+        Args:
+            attempt: the step's attempt whose question is answered; None: what it asks now.
 
         Returns:
             What the audit log says of the answer beside whose it is; no payload.
 
         Raises:
             NotWaiting: the step does not wait, or somebody else has just answered it.
+            QuestionChanged: it was sent back since, and waits with another question.
             InvalidInput: the answer does not fit; the step goes on waiting.
         """
         row = selectors.step(_uuid(execution_id), step_id)
@@ -186,6 +202,10 @@ class WorkflowEngine:
         step = definition.step(step_id)
         if row.status != "waiting" or row.waiting_for == "budget":
             raise NotWaiting(f"Step '{step_id}' is {row.status} and does not wait for an answer.")
+        if attempt is not None and attempt != row.attempt:
+            raise QuestionChanged(
+                f"Step '{step_id}' asks in its attempt {row.attempt} by now, not in {attempt}."
+            )
         context = contexts.step_context(row, row.execution, definition)
         executor = registry.executors()[step.step_type]
         filled = replace(step, config=executor.resolve(step, context))

@@ -22,13 +22,19 @@ from engine.models import StepExecution, StepStatus, WorkflowExecution
 from engine.services import WorkflowEngine
 
 
-class AnswerForm(forms.Form):
+class QuestionForm(forms.Form):
+    """An answer, and the step's attempt that was shown with the question."""
+
+    attempt = forms.IntegerField(required=False, min_value=1)
+
+
+class AnswerForm(QuestionForm):
     """The answer to a form that asks for more than a choice."""
 
     answer = JsonObjectField(rows=14)
 
 
-class ChoiceForm(forms.Form):
+class ChoiceForm(QuestionForm):
     """The answer to a form that asks for one choice."""
 
     choice = forms.CharField()
@@ -36,7 +42,9 @@ class ChoiceForm(forms.Form):
 
     def clean(self) -> JsonObject:
         values = super().clean() or {}
-        return {"answer": {name: value for name, value in values.items() if value}}
+        attempt = values.pop("attempt", None)
+        answer = {name: value for name, value in values.items() if value}
+        return {"answer": answer, "attempt": attempt}
 
 
 def respond(
@@ -73,7 +81,7 @@ def respond(
         form = ChoiceForm(request.POST) if choices else AnswerForm(request.POST)
         if form.is_valid():
             try:
-                _give(model_admin, request, step, form.cleaned_data["answer"])
+                _give(model_admin, request, step, form.cleaned_data)
             except NotWaiting as error:
                 messages.warning(request, error.message)
                 return redirect(run_url)
@@ -110,12 +118,15 @@ def simple_choices(schema: JsonObject) -> list[tuple[str, str]]:
 
 
 def _give(
-    model_admin: ModelAdmin[StepExecution], request: HttpRequest, step: StepExecution, answer: Any
+    model_admin: ModelAdmin[StepExecution],
+    request: HttpRequest,
+    step: StepExecution,
+    given: dict[str, Any],
 ) -> None:
     engine = WorkflowEngine()
     target = WorkflowExecution, step.execution_id
     with action(by_request(request), "step.answer", target, step=step.step_id) as entry:
-        told = engine.answer_step(step.execution_id, step.step_id, answer, user=operator(request))
+        told = engine.answer_step(step.execution_id, step.step_id, **given, user=operator(request))
         entry.tell(**told)
         model_admin.log_change(request, step, "Answered.")
     messages.success(request, f"Step '{step}' has its answer; the run goes on.")

@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from ai.models import AIStepExecution
 from core.audit.models import AuditEntry
@@ -266,3 +268,25 @@ def test_on_a_real_worker(user: User, worker: Worker, ai_worker: Worker) -> None
     engine.answer_step(run.id, "judge", {"choice": "accept"}, user=user)
     assert finish(run.id).status == "completed"
     assert AIStepExecution.objects.filter(step_execution=row).count() == 2
+
+
+def test_a_verdict_on_an_earlier_answer_is_not_taken_for_the_next(
+    cast: Cast, admin_client: Client
+) -> None:
+    run = work(start(reviewed(schema=None), user=cast.owner.user))
+    row = run.steps.get(step_id="judge")
+    page = reverse("admin:workflow_engine_stepexecution_answer", args=[row.pk])
+    seen = 'name="attempt" value="1"'
+    assert seen in admin_client.get(page).content.decode()
+    address = f"/api/v1/executions/{run.id}/steps/judge/answer"
+    reject = {"answer": {"choice": "reject", "comment": "No"}, "attempt": row.attempt}
+    assert cast.owner.api.post(address, reject, format="json").status_code == 200
+    work(run)
+    accept = {"answer": {"choice": "accept"}}
+    late = cast.owner.api.post(address, {**accept, "attempt": 1}, format="json")
+    assert (late.status_code, late.json()["code"]) == (409, "question_changed")
+    admin_client.post(page, {"answer": '{"choice": "accept"}', "attempt": "1"})
+    row.refresh_from_db()
+    assert (row.status, row.attempt) == ("waiting", 2)
+    new = cast.owner.api.post(address, {**accept, "attempt": 2}, format="json")
+    assert (new.status_code, new.json()["status"]) == (200, "completed")

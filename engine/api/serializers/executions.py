@@ -176,3 +176,10 @@ class ExecutionEventSerializer(StrictModelSerializer):
 
 class AnswerSerializer(StrictSerializer):
     answer = ObjectField(help_text="Fits the `form` for which the step waits.")
+    attempt = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The step's `attempt` whose question is answered: 409 `question_changed` where "
+        "it was sent back since. Without it the answer is to whatever the step asks now.",
+    )

@@ -31,7 +31,7 @@ from engine.api.serializers.executions import (
     StepExecutionSerializer,
 )
 from engine.api.views.base import ExecutionView, find_execution
-from engine.errors import NotWaiting, UnknownStep
+from engine.errors import NotWaiting, QuestionChanged, UnknownStep
 from engine.models import ExecutionEvent, StepExecution, WorkflowExecution
 from engine.services import WorkflowEngine
 
@@ -132,7 +132,10 @@ class AnswerView(APIView):
         tags=["executions"],
         summary="Answer a step that waits for a person",
         request=AnswerSerializer,
-        responses={200: StepExecutionSerializer, **refusal(UnknownStep, NotWaiting)},
+        responses={
+            200: StepExecutionSerializer,
+            **refusal(UnknownStep, NotWaiting, QuestionChanged),
+        },
         examples=[examples.ANSWER],
     )
     def post(self, request: Request, execution_id: UUID, step_id: str) -> Response:
@@ -141,7 +144,7 @@ class AnswerView(APIView):
         body.is_valid(raise_exception=True)
         with action(by_request(request), "step.answer", run, step=step_id) as entry:
             told = WorkflowEngine().answer_step(
-                run.id, step_id, body.validated_data["answer"], user=caller(self)
+                run.id, step_id, **body.validated_data, user=caller(self)
             )
             entry.tell(**told)
         step = selectors.step(run.id, step_id)
