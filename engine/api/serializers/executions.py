@@ -59,8 +59,7 @@ class ExecutionSerializer(StrictModelSerializer):
         source="definition_version.number", help_text="Number of the version that it runs."
     )
     waiting = serializers.BooleanField(
-        help_text="It runs, but nothing moves until somebody answers, a time comes or a budget has "
-        "room."
+        help_text="It runs, but nothing moves until somebody answers or a budget has room."
     )
 
     class Meta:
@@ -121,7 +120,8 @@ class StepExecutionSerializer(StrictModelSerializer):
     input_data = ObjectField(
         read_only=True,
         allow_null=True,
-        help_text="The configuration, filled in; null before the step has run.",
+        help_text="The configuration, filled in: null until the step waits or ends, and where it "
+        "was skipped, was cancelled or lost its worker while it ran.",
     )
     output_data = ObjectField(read_only=True, allow_null=True)
     error_message = serializers.CharField(read_only=True, allow_null=True)
@@ -159,7 +159,8 @@ class StepExecutionSerializer(StrictModelSerializer):
 class ListedStepSerializer(StepExecutionSerializer):
     omitted = serializers.ListField(
         child=serializers.CharField(),
-        help_text="Fields too large for a list, null here: the step's own address has them.",
+        help_text="Fields too large for a list (an input also where what it follows from is), null"
+        " here: the step's own address has them.",
     )
 
     class Meta(StepExecutionSerializer.Meta):
