@@ -118,10 +118,8 @@ def complete(
     elapsed_ms: int,
     following: int | None = None,
 ) -> tuple[Advance, Claim | None] | None:
-    """RUNNING -> COMPLETED, with its output; and `following`, where it is ready then, is claimed.
-
-    Args:
-        received: None where it is not stored, see `engine.received`.
+    """RUNNING -> COMPLETED, with its output and what it received (None: not stored, see
+    `engine.received`); and `following`, where it is ready then, is claimed.
 
     Returns:
         What it led to and the claim of `following`; None where the claim does not hold any more.
