@@ -10,6 +10,7 @@ waited sees the row as it is then.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -153,6 +154,26 @@ SELECT coalesce(joined.ready, FALSE), claimed.id, claimed.attempt
   FROM settled LEFT JOIN joined ON TRUE LEFT JOIN claimed ON TRUE
 """
 
+# Several dependents, each of which waits for nothing else: all are ready.
+_SPREAD = f"""
+{_HOLD}, {_SETTLE}, opened AS (
+    UPDATE workflow_step_executions AS step
+       SET arrived = step.arrived + 1, live = step.live + 1, status = 'ready',
+           next_send_at = statement_timestamp() + make_interval(secs => %(resend)s::float8)
+      FROM settled
+     WHERE step.execution_id = settled.id AND step.position = ANY(%(opened)s::int[])
+       AND step.scope = '' AND step.status = 'pending'
+ RETURNING step.position, step.step_id
+), told AS (
+    {_TELL}
+{_TELL_COMPLETED}
+     UNION ALL
+    (SELECT %(run)s::uuid, 'step.ready', step_id, '', 0, '{{}}'::jsonb
+       FROM opened ORDER BY position)
+)
+SELECT opened.position FROM settled LEFT JOIN opened ON TRUE ORDER BY opened.position
+"""
+
 # One of several exits settles, and others are left.
 _LEAVE = f"""\
 WITH run AS (
@@ -257,8 +278,11 @@ def complete(
     Args:
         output: the result's, encoded.
     """
-    dependents = claim.definition.graph.dependents[claim.step.position]
-    if result.closed or len(dependents) > 1:
+    graph = claim.definition.graph
+    dependents = graph.dependents[claim.step.position]
+    spreads = len(dependents) > 1
+    alone = following is None and all(len(graph.dependencies[n]) == 1 for n in dependents)
+    if result.closed or (spreads and not alone):
         return None
     failpoints.reach("before_commit")
     payload = {
@@ -273,8 +297,10 @@ def complete(
     }
     if not dependents and len(claim.definition.exit_points) == 1:
         return _finish(claim, result, payload)
+    if spreads:
+        return _spread(dependents, payload)
     joined = dependents[0] if dependents else None
-    needed = 0 if joined is None else len(claim.definition.graph.dependencies[joined])
+    needed = 0 if joined is None else len(graph.dependencies[joined])
     if joined is None:
         statement = _EXIT if following is None else _EXIT_AND_TAKE
     elif following == joined:
@@ -310,6 +336,15 @@ def complete(
             trace=claim.trace,
         )
     return Advance(ready=(joined,) if ready and joined is not None else ()), taken
+
+
+def _spread(dependents: Sequence[int], payload: dict[str, Any]) -> tuple[Advance, None] | None:
+    rows = statements.execute(
+        _SPREAD, **payload, opened=list(dependents), resend=settings.ENGINE_RESEND_SECONDS
+    )
+    if not rows:
+        return None
+    return Advance(ready=tuple(position for (position,) in rows if position is not None)), None
 
 
 def _finish(
