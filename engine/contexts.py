@@ -40,8 +40,8 @@ def _start(run: WorkflowExecution) -> tuple[WorkflowContext, JsonObject]:
     start = _starts.get(run.id)
     if start is None:
         start = _starts[run.id] = _read(run), _facts(run)
-        while len(_starts) > _KEPT:
-            _starts.pop(next(iter(_starts)), None)
+        for old in list(_starts)[:-_KEPT]:  # a list in one operation: threads share the dictionary
+            _starts.pop(old, None)
     return start
 
 
