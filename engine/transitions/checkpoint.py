@@ -2,9 +2,9 @@
 
 Each statement does what the functions of the same name in `steps` do in several, and does nothing
 where anything else could follow (the run is paused or failing, the claim does not hold, a branch is
-closed, there are several dependents): the caller then takes the general path, which is the
-reference. The run row is held FOR KEY SHARE, which the general path's FOR UPDATE excludes; whoever
-waited sees the row as it is then.
+closed, one of several dependents waits for others too): the caller then takes the general path,
+which is the reference. The run row is held FOR KEY SHARE, which the general path's FOR UPDATE
+excludes; whoever waited sees the row as it is then.
 """
 
 from __future__ import annotations
