@@ -281,8 +281,9 @@ def complete(
     graph = claim.definition.graph
     dependents = graph.dependents[claim.step.position]
     spreads = len(dependents) > 1
-    alone = following is None and all(len(graph.dependencies[n]) == 1 for n in dependents)
-    if result.closed or (spreads and not alone):
+    if result.closed or (spreads and following is not None):
+        return None
+    if spreads and any(len(graph.dependencies[n]) > 1 for n in dependents):
         return None
     failpoints.reach("before_commit")
     payload = {
